@@ -1,0 +1,1 @@
+//! Service → engine request bodies. Pure.

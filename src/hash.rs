@@ -1,0 +1,1 @@
+//! Compose's config hash.

@@ -1,0 +1,4 @@
+//! Text helpers that know nothing of compose: sizes, durations, words, matching names.
+
+pub mod duration;
+pub mod size;

@@ -1,0 +1,1 @@
+//! The live-reload loop: file events → change set → plan → execute.
