@@ -1,1 +1,5 @@
 //! The live-reload loop: file events → change set → plan → execute.
+
+pub mod batch;
+pub mod noise;
+pub mod program;
