@@ -1,0 +1,6 @@
+//! The binary where no engine is needed: one module per subject.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod harness;

@@ -1,0 +1,6 @@
+//! The real binary against a real engine: one module per subject. Without an engine they fail.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod harness;

@@ -1,0 +1,197 @@
+//! The engine's own word: a few blocking HTTP calls, so that assertions do not go through the
+//! code they test.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// Where the engine listens, as `DOCKER_HOST` spells it.
+pub fn host() -> String {
+    std::env::var("DOCKER_HOST")
+        .ok()
+        .filter(|host| !host.is_empty())
+        .unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned())
+}
+
+/// An answer of the engine.
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body; null where it is empty or not JSON.
+    pub body: Value,
+}
+
+/// Sends one request without a body. Panics where there is no engine: these tests need one.
+#[track_caller]
+pub fn call(method: &str, path: &str) -> Answer {
+    send(method, path, "")
+}
+
+/// Sends one request with a JSON body.
+#[track_caller]
+pub fn send(method: &str, path: &str, body: &str) -> Answer {
+    let host = host();
+    let raw = exchange(&host, method, path, body)
+        .unwrap_or_else(|error| panic!("no Docker engine answers on {host}: {error}"));
+    let text = String::from_utf8_lossy(&raw);
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let status = head
+        .split_whitespace()
+        .nth(1)
+        .and_then(|code| code.parse().ok())
+        .unwrap_or_else(|| panic!("{method} {path}: not HTTP: {head:?}"));
+    Answer {
+        status,
+        body: serde_json::from_str(body).unwrap_or(Value::Null),
+    }
+}
+
+/// HTTP/1.0, so that the body comes plain and ends with the connection.
+fn exchange(host: &str, method: &str, path: &str, body: &str) -> std::io::Result<Vec<u8>> {
+    let request = format!(
+        "{method} {path} HTTP/1.0\r\nHost: engine\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let limit = Some(Duration::from_secs(60));
+    let mut raw = Vec::new();
+    match host.split_once("://") {
+        Some(("unix", socket)) => {
+            let mut stream = UnixStream::connect(socket)?;
+            stream.set_read_timeout(limit)?;
+            stream.write_all(request.as_bytes())?;
+            stream.read_to_end(&mut raw)?;
+        }
+        Some(("tcp" | "http", address)) => {
+            let mut stream = TcpStream::connect(address)?;
+            stream.set_read_timeout(limit)?;
+            stream.write_all(request.as_bytes())?;
+            stream.read_to_end(&mut raw)?;
+        }
+        _ => {
+            return Err(std::io::Error::other(format!(
+                "the tests cannot use {host}"
+            )));
+        }
+    }
+    Ok(raw)
+}
+
+/// What the engine answers to a GET; null where it holds no such thing.
+#[track_caller]
+pub fn get(path: &str) -> Value {
+    let answer = call("GET", path);
+    match answer.status {
+        200..=299 => answer.body,
+        404 => Value::Null,
+        status => panic!("GET {path}: {status} {}", answer.body),
+    }
+}
+
+/// The query part that selects what carries `label`.
+pub fn filter(label: &str) -> String {
+    percent(&format!(r#"{{"label":["{label}"]}}"#))
+}
+
+/// All containers with the label, running or not, as the list gives them.
+#[track_caller]
+pub fn containers(label: &str) -> Vec<Value> {
+    list(
+        &format!("/containers/json?all=1&filters={}", filter(label)),
+        None,
+    )
+}
+
+/// All networks with the label.
+#[track_caller]
+pub fn networks(label: &str) -> Vec<Value> {
+    list(&format!("/networks?filters={}", filter(label)), None)
+}
+
+/// All volumes with the label.
+#[track_caller]
+pub fn volumes(label: &str) -> Vec<Value> {
+    list(
+        &format!("/volumes?filters={}", filter(label)),
+        Some("Volumes"),
+    )
+}
+
+/// All images with the label.
+#[track_caller]
+pub fn images(label: &str) -> Vec<Value> {
+    list(&format!("/images/json?filters={}", filter(label)), None)
+}
+
+#[track_caller]
+fn list(path: &str, key: Option<&str>) -> Vec<Value> {
+    let mut body = get(path);
+    let list = match key {
+        Some(key) => body[key].take(),
+        None => body,
+    };
+    match list {
+        Value::Array(items) => items,
+        _ => Vec::new(),
+    }
+}
+
+/// Removes all that carries the label: containers stopped first, then networks and volumes, then
+/// the images built for it. Says what it could not remove instead of panicking: it runs in `Drop`.
+pub fn sweep(label: &str) {
+    for container in containers(label) {
+        let id = container["Id"].as_str().unwrap_or_default();
+        call("POST", &format!("/containers/{id}/unpause"));
+        call("POST", &format!("/containers/{id}/stop?t=0"));
+        report(
+            call("DELETE", &format!("/containers/{id}?v=1&force=1")),
+            "container",
+            id,
+        );
+    }
+    for network in networks(label) {
+        let id = network["Id"].as_str().unwrap_or_default();
+        report(
+            call("DELETE", &format!("/networks/{id}")),
+            "network",
+            &network["Name"].to_string(),
+        );
+    }
+    for volume in volumes(label) {
+        let name = volume["Name"].as_str().unwrap_or_default();
+        report(
+            call("DELETE", &format!("/volumes/{name}?force=1")),
+            "volume",
+            name,
+        );
+    }
+    for image in images(label) {
+        let id = image["Id"].as_str().unwrap_or_default();
+        report(
+            call("DELETE", &format!("/images/{id}?force=1")),
+            "image",
+            id,
+        );
+    }
+}
+
+fn report(answer: Answer, what: &str, name: &str) {
+    if answer.status >= 400 && answer.status != 404 {
+        eprintln!(
+            "left behind: {what} {name}: {} {}",
+            answer.status, answer.body
+        );
+    }
+}
+
+fn percent(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' => out.push(byte.into()),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+        out
+    })
+}

@@ -1,0 +1,79 @@
+//! A real pseudo-terminal around one invocation.
+
+use std::process::Command;
+
+use expectrl::process::unix::WaitStatus;
+use expectrl::session::OsSession;
+use expectrl::{Expect, Needle, Session};
+
+use super::{PATIENCE, until};
+
+/// A program in a terminal of 80 columns and 24 rows.
+pub struct Terminal {
+    session: OsSession,
+}
+
+impl Terminal {
+    /// Starts the command in it.
+    #[track_caller]
+    pub fn spawn(command: Command) -> Self {
+        let mut session = Session::spawn(command).expect("a pseudo-terminal");
+        session
+            .get_process_mut()
+            .set_window_size(80, 24)
+            .expect("its size");
+        Self { session }
+    }
+
+    /// Waits until `needle` shows and returns all that came up to and with it.
+    ///
+    /// Looks at intervals: expectrl's own `expect` spins.
+    #[track_caller]
+    pub fn expect(&mut self, needle: impl Needle) -> String {
+        until(PATIENCE, "expected output", || {
+            match self.session.check(&needle) {
+                Ok(found) if found.matches().len() > 0 => {
+                    Some(String::from_utf8_lossy(found.as_bytes()).into_owned())
+                }
+                Ok(_) => None,
+                Err(error) => panic!("the terminal: {error}"),
+            }
+        })
+    }
+
+    /// Types the text.
+    #[track_caller]
+    pub fn send(&mut self, text: &str) {
+        self.session.send(text).expect("typing");
+    }
+
+    /// Types Ctrl-C.
+    #[track_caller]
+    pub fn interrupt(&mut self) {
+        self.send("\x03");
+    }
+
+    /// Changes the window's size; the program gets SIGWINCH.
+    #[track_caller]
+    pub fn resize(&mut self, columns: u16, rows: u16) {
+        self.session
+            .get_process_mut()
+            .set_window_size(columns, rows)
+            .expect("a new size");
+    }
+
+    /// Waits for the program's end; its exit code, and the output not yet taken.
+    #[track_caller]
+    pub fn end(mut self) -> (i32, String) {
+        let rest = self.expect(expectrl::Eof);
+        let code = until(PATIENCE, "the program's end", || {
+            match self.session.get_process().status() {
+                Ok(WaitStatus::Exited(_, code)) => Some(code),
+                Ok(WaitStatus::Signaled(_, signal, _)) => Some(128 + signal as i32),
+                Ok(_) => None,
+                Err(error) => panic!("waiting: {error}"),
+            }
+        });
+        (code, rest)
+    }
+}
