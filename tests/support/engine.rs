@@ -177,6 +177,7 @@ pub fn sweep(label: &str) {
     }
 }
 
+#[allow(clippy::print_stderr, reason = "a test's own output")]
 fn report(answer: Answer, what: &str, name: &str) {
     if answer.status >= 400 && answer.status != 404 {
         eprintln!(
