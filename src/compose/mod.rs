@@ -1,1 +1,3 @@
 //! `load()`: the phases from files to a project, in the order they run. Pure but for reading files.
+
+pub mod interpolate;
