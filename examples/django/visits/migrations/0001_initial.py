@@ -1,0 +1,25 @@
+# Made by `./manage.py makemigrations`.
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    initial = True
+
+    dependencies = [
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name='Visit',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('at', models.DateTimeField(auto_now_add=True)),
+                ('browser', models.CharField(blank=True, max_length=200)),
+            ],
+            options={
+                'ordering': ['-id'],
+            },
+        ),
+    ]
