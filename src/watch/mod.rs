@@ -3,3 +3,4 @@
 pub mod batch;
 pub mod noise;
 pub mod program;
+pub mod source;

@@ -404,7 +404,7 @@ fn candidates(argv: &[String]) -> Vec<String> {
                 Some(scope) if scope.starts_with('@') => parts.next(),
                 other => other,
             };
-            found.extend(package.map(|package| base(package)));
+            found.extend(package.map(base));
         }
     }
     if !WRAPPERS.contains(&program.as_str()) {
