@@ -3,4 +3,5 @@
 pub mod batch;
 pub mod noise;
 pub mod program;
+pub mod rule;
 pub mod source;
