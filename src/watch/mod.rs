@@ -1,5 +1,6 @@
 //! The live-reload loop: file events → change set → plan → execute.
 
+pub mod archive;
 pub mod batch;
 pub mod noise;
 pub mod program;
