@@ -19,6 +19,8 @@ pub struct Gate {
 /// What a dependency has to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
+    /// Its containers run.
+    Running,
     /// Its healthcheck passes.
     Healthy,
     /// It ended with 0.

@@ -56,6 +56,10 @@ pub enum When {
     },
     /// Only if that step was done (it had a condition itself).
     Done(StepId),
+    /// Only if that step's own condition was not met.
+    NotDone(StepId),
+    /// Only if one of these steps failed: the way back, or another way to the same end.
+    Failed(Vec<StepId>),
 }
 
 /// A container that a step is about.
@@ -199,6 +203,26 @@ pub enum Action {
         /// The new name.
         to: String,
     },
+    /// Sends a signal to a running container.
+    Kill {
+        /// The container.
+        container: Target,
+        /// The signal's name or number, as the engine takes it.
+        signal: String,
+    },
+    /// Freezes a running container.
+    Pause {
+        /// The container.
+        container: Target,
+    },
+    /// Thaws a paused container.
+    Unpause {
+        /// The container.
+        container: Target,
+    },
+    /// Nothing by itself: every build and pull of the plan has succeeded when it is passed, and
+    /// from here on containers that exist may be stopped.
+    ImagesReady,
     /// Waits until a gate opens.
     Await(Gate),
     /// Runs one of a service's `pre_start` hooks, in a container of its own.
@@ -282,6 +306,12 @@ pub enum Cause {
     Orphan,
     /// An interrupted command left it.
     Leftover,
+    /// Another container takes its place.
+    Replaced,
+    /// An earlier step failed: this is the way back.
+    Rollback,
+    /// The service says so: a hook.
+    Hook,
     /// A gate: why the dependent waits.
     Edge(Because),
 }
