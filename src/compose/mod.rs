@@ -1,3 +1,4 @@
 //! `load()`: the phases from files to a project, in the order they run. Pure but for reading files.
 
+pub mod dotenv;
 pub mod interpolate;
