@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::Deserialize;
 
-use super::{Environment, ExtraHosts, FileReference, Mapping, Ulimit, UnitBytes, model};
+use super::{
+    Environment, Extensions, ExtraHosts, FileReference, Form, Mapping, Render, Tree, Ulimit,
+    UnitBytes, model, serialize_as_json,
+};
 
 model! {
     /// One `build:` section.
@@ -16,6 +19,7 @@ model! {
         args: Environment,
         provenance: String,
         sbom: String,
+        #[serde(deserialize_with = "ssh_keys")]
         ssh: Vec<SshKey>,
         labels: Mapping,
         cache_from: Vec<String>,
@@ -34,24 +38,42 @@ model! {
         ulimits: BTreeMap<String, Ulimit>,
         platforms: Vec<String>,
         privileged: bool,
+        extensions: Extensions,
     }
 }
 
 /// An SSH agent socket or key that the build may use.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SshKey {
     /// The name the Dockerfile uses; `default` for the agent.
     pub id: String,
     /// A socket or key file; empty for the agent in `SSH_AUTH_SOCK`.
-    #[serde(default)]
     pub path: String,
 }
 
-impl Serialize for SshKey {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if self.path.is_empty() {
-            return serializer.serialize_str(&self.id);
-        }
-        serializer.collect_str(&format_args!("{}: {}", self.id, self.path))
+impl Render for SshKey {
+    fn hidden(&self, _form: Form) -> bool {
+        false
     }
+
+    fn render(&self, _form: Form) -> Tree {
+        Tree::Text(match self.path.is_empty() {
+            true => self.id.clone(),
+            false => format!("{}: {}", self.id, self.path),
+        })
+    }
+}
+
+serialize_as_json!(SshKey);
+
+/// For serde: keys by their name, as the canonical form holds them.
+fn ssh_keys<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<SshKey>, D::Error> {
+    let keys = BTreeMap::<String, Option<String>>::deserialize(deserializer)?;
+    Ok(keys
+        .into_iter()
+        .map(|(id, path)| SshKey {
+            id,
+            path: path.unwrap_or_default(),
+        })
+        .collect())
 }

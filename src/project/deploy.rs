@@ -1,6 +1,9 @@
 //! `deploy:` of which replicas, resources and the restart policy reach the engine.
 
-use super::{DeviceCount, Duration, Mapping, UnitBytes, model};
+use super::{
+    DeviceCount, Duration, Extensions, Form, Mapping, Render, Tree, UnitBytes, model,
+    serialize_as_json,
+};
 
 model! {
     /// One `deploy:` section.
@@ -14,6 +17,7 @@ model! {
         restart_policy: Option<RestartPolicy>,
         placement: Placement,
         endpoint_mode: String,
+        extensions: Extensions,
     }
 
     /// How a swarm rolls an update out or back.
@@ -24,12 +28,14 @@ model! {
         monitor: Duration,
         max_failure_ratio: f32,
         order: String,
+        extensions: Extensions,
     }
 
     /// Limits and reservations.
     pub struct Resources {
         limits: Option<Resource>,
         reservations: Option<Resource>,
+        extensions: Extensions,
     }
 
     /// One set of resources; `cpus` in cores.
@@ -39,11 +45,13 @@ model! {
         pids: i64,
         devices: Vec<DeviceRequest>,
         generic_resources: Vec<GenericResource>,
+        extensions: Extensions,
     }
 
     /// A resource that the operator defined.
     pub struct GenericResource {
         discrete_resource_spec: Option<DiscreteResource>,
+        extensions: Extensions,
     }
 
     /// When a container is restarted.
@@ -52,6 +60,7 @@ model! {
         delay: Option<Duration>,
         max_attempts: Option<u64>,
         window: Option<Duration>,
+        extensions: Extensions,
     }
 
     /// Where a swarm puts tasks.
@@ -59,11 +68,13 @@ model! {
         constraints: Vec<String>,
         preferences: Vec<PlacementPreference>,
         max_replicas_per_node: u64,
+        extensions: Extensions,
     }
 
     /// One preference of a placement.
     pub struct PlacementPreference {
         spread: String,
+        extensions: Extensions,
     }
 
     /// Devices asked for by what they can do.
@@ -73,29 +84,31 @@ model! {
         count: DeviceCount,
         device_ids: Vec<String>,
         options: Mapping,
+        extensions: Extensions,
     }
 }
 
 /// A resource counted in whole numbers.
-#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Deserialize)]
+#[serde(default)]
 pub struct DiscreteResource {
     /// Its name.
-    #[serde(default)]
     pub kind: String,
     /// How many.
-    #[serde(default)]
     pub value: i64,
 }
 
-/// A nested section that is a plain struct in Compose: it is printed even when empty.
-macro_rules! never_blank {
-    ($($name:ty),*) => {$(
-        impl super::Blank for $name {
-            fn is_blank(&self) -> bool {
-                false
-            }
-        }
-    )*};
+impl Render for DiscreteResource {
+    fn hidden(&self, _form: Form) -> bool {
+        false
+    }
+
+    fn render(&self, form: Form) -> Tree {
+        Tree::Fields(vec![
+            ("kind".into(), self.kind.render(form)),
+            ("value".into(), self.value.render(form)),
+        ])
+    }
 }
 
-never_blank!(Resources, Placement);
+serialize_as_json!(DiscreteResource);

@@ -2,32 +2,21 @@
 //!
 //! Field names and their order are those of the Compose specification as Docker Compose prints
 //! and hashes them: the order of declaration here is the order of `config`'s output and part of
-//! the config hash. A field that Compose leaves out when empty is left out by [`Blank`].
+//! the config hash. What is left out when it is empty, and in which form, is [`Render`]'s matter.
 
-mod blank;
 mod build;
 mod deploy;
+mod provenance;
+mod render;
 mod resource;
 mod scalar;
 mod service;
 
-pub use blank::Blank;
 pub use build::*;
 pub use deploy::*;
+pub use provenance::*;
+pub use render::{Form, Render, Tree};
+pub(crate) use render::{model, serialize_as_json};
 pub use resource::*;
 pub use scalar::*;
 pub use service::*;
-
-/// Declares structs of the model: every field may be absent and is left out when blank.
-macro_rules! model {
-    ($($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* $field:ident: $ty:ty,)* })*) => {$(
-        $(#[$meta])*
-        #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-        pub struct $name {$(
-            $(#[$field_meta])*
-            #[serde(default, skip_serializing_if = "crate::project::Blank::is_blank")]
-            pub $field: $ty,
-        )*}
-    )*};
-}
-pub(crate) use model;

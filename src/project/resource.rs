@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::{Blank, Extensions, Mapping, Service, model};
+use super::{
+    Extensions, Form, Mapping, Origin, Provenance, Render, Service, Tree, model, serialize_as_json,
+};
+use crate::diagnostic::Place;
 use crate::name::ServiceName;
 
 /// A compose project, loaded.
@@ -41,6 +44,21 @@ pub struct Project {
     pub environment: Mapping,
     /// The active profiles.
     pub profiles: Vec<String>,
+    /// Where each value was written; asked through [`Project::place`] and [`Project::origin`].
+    pub provenance: Provenance,
+}
+
+impl Project {
+    /// Where a value was written: `&["services", "web", "environment", "DB_HOST"]`, list items by
+    /// their index or, in lists of `KEY=value`, by their key.
+    pub fn place(&self, path: &[&str]) -> Option<Place> {
+        self.provenance.0.as_ref()?.place(path)
+    }
+
+    /// Where a value came from: its place, and the variables in it with theirs.
+    pub fn origin(&self, path: &[&str]) -> Option<Origin> {
+        self.provenance.0.as_ref()?.origin(path)
+    }
 }
 
 /// Where a project's name came from.
@@ -68,7 +86,6 @@ model! {
         labels: Mapping,
         enable_ipv4: Option<bool>,
         enable_ipv6: Option<bool>,
-        #[serde(skip_serializing)]
         extensions: Extensions,
     }
 
@@ -76,6 +93,7 @@ model! {
     pub struct Ipam {
         driver: String,
         config: Vec<IpamPool>,
+        extensions: Extensions,
     }
 
     /// One pool of addresses.
@@ -84,6 +102,7 @@ model! {
         gateway: String,
         ip_range: String,
         aux_addresses: Mapping,
+        extensions: Extensions,
     }
 
     /// One entry of `volumes:`.
@@ -93,11 +112,10 @@ model! {
         driver_opts: Mapping,
         external: bool,
         labels: Mapping,
-        #[serde(skip_serializing)]
         extensions: Extensions,
     }
 
-    /// One entry of `secrets:` or `configs:`; `content` of a secret is never printed.
+    /// One entry of `secrets:` or `configs:`; what must not be printed of it is left out by [`Project`].
     pub struct FileObject {
         name: String,
         file: String,
@@ -108,7 +126,6 @@ model! {
         driver: String,
         driver_opts: Mapping,
         template_driver: String,
-        #[serde(skip_serializing)]
         extensions: Extensions,
     }
 
@@ -118,11 +135,61 @@ model! {
         model: String,
         context_size: i64,
         runtime_flags: Vec<String>,
+        extensions: Extensions,
     }
 }
 
-impl Blank for Ipam {
-    fn is_blank(&self) -> bool {
+impl Render for Project {
+    fn hidden(&self, _form: Form) -> bool {
         false
     }
+
+    /// What `config` prints: a secret's content never, a config's only where the file holds it,
+    /// models in YAML only.
+    fn render(&self, form: Form) -> Tree {
+        let secrets = self.secrets.iter().map(|(key, secret)| {
+            let content = String::new();
+            (
+                key.clone(),
+                FileObject {
+                    content,
+                    ..secret.clone()
+                },
+            )
+        });
+        let configs = self.configs.iter().map(|(key, config)| {
+            let mut config = config.clone();
+            if !config.environment.is_empty() {
+                config.content.clear();
+            }
+            (key.clone(), config)
+        });
+        let mut fields = Vec::new();
+        self.name.put("name", form, &mut fields);
+        fields.push(("services".into(), self.services.render(form)));
+        self.networks.put("networks", form, &mut fields);
+        self.volumes.put("volumes", form, &mut fields);
+        secrets
+            .collect::<BTreeMap<_, _>>()
+            .put("secrets", form, &mut fields);
+        configs
+            .collect::<BTreeMap<_, _>>()
+            .put("configs", form, &mut fields);
+        match form {
+            Form::Yaml => {
+                self.models.put("models", form, &mut fields);
+                self.extensions.put("extensions", form, &mut fields);
+                Tree::Fields(fields)
+            }
+            Form::Json => {
+                for (key, value) in self.extensions.iter() {
+                    fields.push((key.clone().into(), value.render(form)));
+                }
+                fields.sort_by(|(a, _), (b, _)| a.cmp(b));
+                Tree::Map(fields)
+            }
+        }
+    }
 }
+
+serialize_as_json!(Project);

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::Duration as StdDuration;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer};
 
-use super::Blank;
+use super::{Form, Render, Tree, serialize_as_json};
 
 /// A duration in nanoseconds, printed as Go prints it (`1m30s`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,9 +18,13 @@ impl Duration {
     }
 }
 
-impl Blank for Duration {
-    fn is_blank(&self) -> bool {
+impl Render for Duration {
+    fn hidden(&self, _form: Form) -> bool {
         self.0 == 0
+    }
+
+    fn render(&self, _form: Form) -> Tree {
+        Tree::Text(crate::text::duration::Go(self.0).to_string())
     }
 }
 
@@ -28,15 +32,13 @@ impl Blank for Duration {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UnitBytes(pub i64);
 
-impl Blank for UnitBytes {
-    fn is_blank(&self) -> bool {
+impl Render for UnitBytes {
+    fn hidden(&self, _form: Form) -> bool {
         self.0 == 0
     }
-}
 
-impl Serialize for UnitBytes {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
+    fn render(&self, _form: Form) -> Tree {
+        Tree::Text(self.0.to_string())
     }
 }
 
@@ -50,17 +52,20 @@ impl fmt::Display for FileMode {
     }
 }
 
-impl Serialize for FileMode {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+impl Render for FileMode {
+    fn hidden(&self, _form: Form) -> bool {
+        false
+    }
+
+    fn render(&self, _form: Form) -> Tree {
+        Tree::Text(self.to_string())
     }
 }
 
 /// `command` or `entrypoint`: absent (the image's own), empty (cleared) or words.
 ///
-/// Never blank: Compose prints an absent one as `null` in JSON, and hashes that.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+/// In JSON an absent one shows as `null`, and is hashed so.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct ShellCommand(pub Option<Vec<String>>);
 
 impl ShellCommand {
@@ -70,14 +75,18 @@ impl ShellCommand {
     }
 }
 
-impl Blank for ShellCommand {
-    fn is_blank(&self) -> bool {
-        false
+impl Render for ShellCommand {
+    fn hidden(&self, form: Form) -> bool {
+        form == Form::Yaml && self.0.is_none()
+    }
+
+    fn render(&self, form: Form) -> Tree {
+        self.0.render(form)
     }
 }
 
 /// A truth value that is printed even when it is `false`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Always(pub bool);
 
@@ -87,32 +96,67 @@ impl Default for Always {
     }
 }
 
-impl Blank for Always {
-    fn is_blank(&self) -> bool {
+impl Render for Always {
+    fn hidden(&self, _form: Form) -> bool {
         false
+    }
+
+    fn render(&self, _form: Form) -> Tree {
+        Tree::Bool(self.0)
+    }
+}
+
+/// A truth value that holds unless the file says otherwise.
+///
+/// Printed only where the file or a short form says `true`, as Docker Compose 2 does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct OptOut(pub Option<bool>);
+
+impl OptOut {
+    /// Whether it holds.
+    pub fn holds(self) -> bool {
+        self.0.unwrap_or(true)
+    }
+}
+
+impl Render for OptOut {
+    fn hidden(&self, _form: Form) -> bool {
+        self.0 != Some(true)
+    }
+
+    fn render(&self, _form: Form) -> Tree {
+        Tree::Bool(self.holds())
     }
 }
 
 /// A number of devices; −1 stands for `all`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DeviceCount(pub i64);
 
-impl Blank for DeviceCount {
-    fn is_blank(&self) -> bool {
+impl Render for DeviceCount {
+    fn hidden(&self, _form: Form) -> bool {
         self.0 == 0
     }
+
+    fn render(&self, _form: Form) -> Tree {
+        Tree::Int(self.0)
+    }
 }
+
+serialize_as_json!(
+    Duration,
+    UnitBytes,
+    FileMode,
+    ShellCommand,
+    Always,
+    OptOut,
+    DeviceCount
+);
 
 impl<'de> Deserialize<'de> for UnitBytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         crate::text::size::deserialize(deserializer).map(Self)
-    }
-}
-
-impl Serialize for Duration {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&crate::text::duration::Go(self.0))
     }
 }
 

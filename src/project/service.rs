@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::ops::Deref;
+
+use serde::Deserialize;
 
 use super::{
-    Always, Blank, Build, Deploy, DeviceRequest, Duration, FileMode, ShellCommand, UnitBytes, model,
+    Always, Build, Deploy, DeviceRequest, Duration, FileMode, Form, OptOut, Render, ShellCommand,
+    Tree, UnitBytes, model, serialize_as_json,
 };
 use crate::name::ServiceName;
 
@@ -13,8 +17,37 @@ use crate::name::ServiceName;
 pub type Environment = BTreeMap<String, Option<String>>;
 /// Keys with values.
 pub type Mapping = BTreeMap<String, String>;
-/// `x-*` keys, kept as they are.
-pub type Extensions = BTreeMap<String, serde_json::Value>;
+
+/// `x-*` keys, kept as they are; shown in YAML among the fields of what they extend.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(transparent)]
+pub struct Extensions(pub BTreeMap<String, serde_json::Value>);
+
+impl Deref for Extensions {
+    type Target = BTreeMap<String, serde_json::Value>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl Render for Extensions {
+    fn hidden(&self, _form: Form) -> bool {
+        self.0.is_empty()
+    }
+
+    fn render(&self, form: Form) -> Tree {
+        self.0.render(form)
+    }
+
+    fn put(&self, _key: &'static str, form: Form, fields: &mut Vec<(Cow<'static, str>, Tree)>) {
+        if form == Form::Yaml {
+            for (key, value) in &self.0 {
+                fields.push((Cow::Owned(key.clone()), value.render(form)));
+            }
+        }
+    }
+}
 
 model! {
     /// One entry of `services:`.
@@ -116,13 +149,13 @@ model! {
         pre_start: Vec<Hook>,
         post_start: Vec<Hook>,
         pre_stop: Vec<Hook>,
-        #[serde(skip_serializing)]
         extensions: Extensions,
     }
 
     /// `develop:` what live reload does.
     pub struct Develop {
         watch: Vec<Trigger>,
+        extensions: Extensions,
     }
 
     /// `blkio_config:` weights and limits of block I/O.
@@ -133,6 +166,7 @@ model! {
         device_read_iops: Vec<ThrottleDevice>,
         device_write_bps: Vec<ThrottleDevice>,
         device_write_iops: Vec<ThrottleDevice>,
+        extensions: Extensions,
     }
 
     /// A config or secret granted to a service.
@@ -142,6 +176,7 @@ model! {
         uid: String,
         gid: String,
         mode: Option<FileMode>,
+        extensions: Extensions,
     }
 
     /// `credential_spec:` of a Windows service.
@@ -149,6 +184,7 @@ model! {
         config: String,
         file: String,
         registry: String,
+        extensions: Extensions,
     }
 
     /// One entry of `depends_on:`.
@@ -156,6 +192,7 @@ model! {
         condition: Condition,
         restart: bool,
         required: Always,
+        extensions: Extensions,
     }
 
     /// One device of the host in the container.
@@ -163,12 +200,14 @@ model! {
         source: String,
         target: String,
         permissions: String,
+        extensions: Extensions,
     }
 
     /// `provider:` an external program that stands for the service.
     pub struct Provider {
         r#type: String,
         options: BTreeMap<String, Vec<String>>,
+        extensions: Extensions,
     }
 
     /// `extends:` before it is resolved.
@@ -179,6 +218,7 @@ model! {
 
     /// `healthcheck:`.
     pub struct HealthCheck {
+        #[serde(deserialize_with = "health_test")]
         test: Vec<String>,
         timeout: Option<Duration>,
         interval: Option<Duration>,
@@ -186,18 +226,21 @@ model! {
         start_period: Option<Duration>,
         start_interval: Option<Duration>,
         disable: bool,
+        extensions: Extensions,
     }
 
     /// `logging:`.
     pub struct Logging {
         driver: String,
         options: Mapping,
+        extensions: Extensions,
     }
 
     /// How a service asks for a model.
     pub struct ServiceModel {
         endpoint_var: String,
         model_var: String,
+        extensions: Extensions,
     }
 
     /// A service's place on one network.
@@ -211,6 +254,7 @@ model! {
         link_local_ips: Vec<String>,
         mac_address: String,
         priority: i64,
+        extensions: Extensions,
     }
 
     /// One published port, in the long form; `published` may be a range.
@@ -222,6 +266,7 @@ model! {
         published: String,
         protocol: String,
         app_protocol: String,
+        extensions: Extensions,
     }
 
     /// One mount, in the long form.
@@ -235,14 +280,16 @@ model! {
         volume: Option<VolumeOptions>,
         tmpfs: Option<TmpfsOptions>,
         image: Option<ImageOptions>,
+        extensions: Extensions,
     }
 
     /// Options of a bind mount.
     pub struct BindOptions {
         selinux: String,
         propagation: String,
-        create_host_path: bool,
+        create_host_path: OptOut,
         recursive: String,
+        extensions: Extensions,
     }
 
     /// Options of a volume mount.
@@ -250,22 +297,34 @@ model! {
         labels: Mapping,
         nocopy: bool,
         subpath: String,
+        extensions: Extensions,
     }
 
     /// Options of a tmpfs mount.
     pub struct TmpfsOptions {
         size: UnitBytes,
         mode: u32,
+        extensions: Extensions,
     }
 
     /// Options of an image mount.
     pub struct ImageOptions {
         subpath: String,
+        extensions: Extensions,
+    }
+}
+
+impl Service {
+    /// How many containers it shall have.
+    pub fn replicas(&self) -> i64 {
+        self.scale
+            .or_else(|| self.deploy.as_ref()?.replicas)
+            .unwrap_or(1)
     }
 }
 
 /// What a dependent waits for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub enum Condition {
     /// The dependency's containers run.
     #[default]
@@ -279,14 +338,29 @@ pub enum Condition {
     CompletedSuccessfully,
 }
 
-impl Blank for Condition {
-    fn is_blank(&self) -> bool {
+impl Condition {
+    /// Its word in a compose file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Started => "service_started",
+            Self::Healthy => "service_healthy",
+            Self::CompletedSuccessfully => "service_completed_successfully",
+        }
+    }
+}
+
+impl Render for Condition {
+    fn hidden(&self, _form: Form) -> bool {
         false
+    }
+
+    fn render(&self, _form: Form) -> Tree {
+        Tree::Text(self.as_str().to_owned())
     }
 }
 
 /// The kind of a mount.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MountType {
     /// A path of the host.
@@ -304,56 +378,136 @@ pub enum MountType {
     Image,
 }
 
-impl Blank for MountType {
-    fn is_blank(&self) -> bool {
+impl MountType {
+    /// Its word in a compose file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bind => "bind",
+            Self::Volume => "volume",
+            Self::Tmpfs => "tmpfs",
+            Self::Cluster => "cluster",
+            Self::Npipe => "npipe",
+            Self::Image => "image",
+        }
+    }
+}
+
+impl Render for MountType {
+    fn hidden(&self, _form: Form) -> bool {
         false
+    }
+
+    fn render(&self, _form: Form) -> Tree {
+        Tree::Text(self.as_str().to_owned())
     }
 }
 
 /// One device with its weight.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
 pub struct WeightDevice {
     /// The device's path.
-    #[serde(rename = "Path", alias = "path", default)]
     pub path: String,
     /// 10 to 1000.
-    #[serde(rename = "Weight", alias = "weight", default)]
     pub weight: u16,
 }
 
+impl Render for WeightDevice {
+    fn hidden(&self, _form: Form) -> bool {
+        false
+    }
+
+    fn render(&self, form: Form) -> Tree {
+        untagged(
+            form,
+            [
+                ("Path", "path", self.path.render(form)),
+                ("Weight", "weight", self.weight.render(form)),
+            ],
+        )
+    }
+}
+
 /// One device with its limit: bytes or operations a second.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
 pub struct ThrottleDevice {
     /// The device's path.
-    #[serde(rename = "Path", alias = "path", default)]
     pub path: String,
     /// Bytes or operations a second.
-    #[serde(rename = "Rate", alias = "rate", default)]
     pub rate: UnitBytes,
 }
 
+impl Render for ThrottleDevice {
+    fn hidden(&self, _form: Form) -> bool {
+        false
+    }
+
+    fn render(&self, form: Form) -> Tree {
+        untagged(
+            form,
+            [
+                ("Path", "path", self.path.render(form)),
+                ("Rate", "rate", self.rate.render(form)),
+            ],
+        )
+    }
+}
+
+/// Fields that have no name of their own in Go: JSON shows Go's, YAML the lower case of it.
+fn untagged<const N: usize>(form: Form, fields: [(&'static str, &'static str, Tree); N]) -> Tree {
+    let name = |json, yaml| match form {
+        Form::Json => Cow::Borrowed(json),
+        Form::Yaml => Cow::Borrowed(yaml),
+    };
+    Tree::Fields(
+        fields
+            .into_iter()
+            .map(|(json, yaml, value)| (name(json, yaml), value))
+            .collect(),
+    )
+}
+
 /// One rule of `develop.watch`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
 pub struct Trigger {
     /// What is watched: a file or folder of the host.
     pub path: String,
     /// What a change does: `sync`, `rebuild`, `restart`, `sync+restart` or `sync+exec`.
     pub action: String,
     /// Where it goes in the container.
-    #[serde(default, skip_serializing_if = "Blank::is_blank")]
     pub target: String,
     /// What runs after a sync.
-    #[serde(default)]
     pub exec: Hook,
     /// Only these patterns.
-    #[serde(default, skip_serializing_if = "Blank::is_blank")]
     pub include: Vec<String>,
     /// Never these patterns.
-    #[serde(default, skip_serializing_if = "Blank::is_blank")]
     pub ignore: Vec<String>,
     /// Whether what differs at the start is copied.
-    #[serde(default, skip_serializing_if = "Blank::is_blank")]
     pub initial_sync: bool,
+    /// `x-*` keys.
+    pub extensions: Extensions,
+}
+
+impl Render for Trigger {
+    fn hidden(&self, _form: Form) -> bool {
+        false
+    }
+
+    fn render(&self, form: Form) -> Tree {
+        let mut fields = vec![
+            ("path".into(), self.path.render(form)),
+            ("action".into(), self.action.render(form)),
+        ];
+        self.target.put("target", form, &mut fields);
+        self.exec.put("exec", form, &mut fields);
+        self.include.put("include", form, &mut fields);
+        self.ignore.put("ignore", form, &mut fields);
+        self.initial_sync.put("initial_sync", form, &mut fields);
+        self.extensions.put("extensions", form, &mut fields);
+        Tree::Fields(fields)
+    }
 }
 
 model! {
@@ -370,20 +524,39 @@ model! {
 }
 
 /// One file of `env_file:`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
 pub struct EnvFile {
     /// The file.
     pub path: String,
     /// Whether it has to be there.
-    #[serde(default)]
     pub required: Always,
     /// Empty for dotenv, `raw` for Docker's own form.
-    #[serde(default, skip_serializing_if = "Blank::is_blank")]
     pub format: String,
 }
 
+impl Render for EnvFile {
+    fn hidden(&self, _form: Form) -> bool {
+        false
+    }
+
+    /// Only the path of a file that has to be there, whatever its format.
+    fn render(&self, form: Form) -> Tree {
+        if self.required.0 {
+            return self.path.render(form);
+        }
+        let mut fields = Vec::new();
+        self.path.put("path", form, &mut fields);
+        self.required.put("required", form, &mut fields);
+        if form == Form::Json {
+            self.format.put("format", form, &mut fields);
+        }
+        Tree::Fields(fields)
+    }
+}
+
 /// One limit: the same number for both, or a soft and a hard one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Ulimit {
     /// Both limits are this.
@@ -391,16 +564,38 @@ pub enum Ulimit {
     /// Two limits.
     Pair {
         /// What the process starts with.
-        #[serde(default, skip_serializing_if = "Blank::is_blank")]
+        #[serde(default)]
         soft: i64,
         /// What it may raise it to.
-        #[serde(default, skip_serializing_if = "Blank::is_blank")]
+        #[serde(default)]
         hard: i64,
     },
 }
 
+impl Render for Ulimit {
+    fn hidden(&self, _form: Form) -> bool {
+        false
+    }
+
+    fn render(&self, form: Form) -> Tree {
+        let (soft, hard) = match *self {
+            Self::Single(limit) if limit != 0 => return Tree::Int(limit),
+            Self::Single(_) => (0, 0),
+            Self::Pair { soft, hard } => (soft, hard),
+        };
+        let mut fields = vec![
+            ("soft".into(), Tree::Int(soft)),
+            ("hard".into(), Tree::Int(hard)),
+        ];
+        if form == Form::Json {
+            fields.retain(|(_, limit)| *limit != Tree::Int(0));
+        }
+        Tree::Fields(fields)
+    }
+}
+
 /// Extra lines of `/etc/hosts`: a host and its addresses.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct ExtraHosts(pub BTreeMap<String, Vec<String>>);
 
 impl ExtraHosts {
@@ -416,20 +611,51 @@ impl ExtraHosts {
     }
 }
 
-impl Blank for ExtraHosts {
-    fn is_blank(&self) -> bool {
+impl Render for ExtraHosts {
+    fn hidden(&self, _form: Form) -> bool {
         self.0.is_empty()
     }
-}
 
-impl Serialize for ExtraHosts {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.entries("=").serialize(serializer)
+    fn render(&self, form: Form) -> Tree {
+        self.entries("=").render(form)
     }
 }
 
-impl<'de> Deserialize<'de> for ExtraHosts {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        BTreeMap::deserialize(deserializer).map(Self)
+serialize_as_json!(
+    Condition,
+    MountType,
+    WeightDevice,
+    ThrottleDevice,
+    Trigger,
+    EnvFile,
+    Ulimit,
+    ExtraHosts
+);
+
+/// For serde: a text is a command line for the container's shell.
+fn health_test<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    struct Words;
+    impl<'de> serde::de::Visitor<'de> for Words {
+        type Value = Vec<String>;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a text or a list of texts")
+        }
+        fn visit_str<E>(self, line: &str) -> Result<Self::Value, E> {
+            Ok(vec!["CMD-SHELL".to_owned(), line.to_owned()])
+        }
+        fn visit_seq<A: serde::de::SeqAccess<'de>>(
+            self,
+            mut list: A,
+        ) -> Result<Self::Value, A::Error> {
+            let mut words = Vec::new();
+            while let Some(word) = list.next_element()? {
+                words.push(word);
+            }
+            Ok(words)
+        }
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(Vec::new())
+        }
     }
+    deserializer.deserialize_any(Words)
 }
