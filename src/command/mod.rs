@@ -1,10 +1,208 @@
-//! One file per verb: its clap arguments and one async function that reads top to bottom.
+//! One file per verb: its clap `Args` and one async `run` that reads top to bottom.
+//!
+//! A verb is one line of [`VERBS`]. Its file holds
+//!
+//! ```text
+//! /// (doc comment: what the help says above the options)
+//! #[derive(Debug, clap::Args)]
+//! #[command(after_help = "Example:\n  dco ps --format json")]
+//! pub struct Args { … }
+//!
+//! pub async fn run(args: &Args, cx: &Context) -> anyhow::Result<ExitCode> { … }
+//! ```
+//!
+//! A verb that takes a command line (`exec`, `run`) takes its positionals as [`Words`].
+//! Flags are written as clap derives them. What Docker Compose's own parser takes besides
+//! (`--rm=true`, unambiguous prefixes of long flags) is added to every verb by [`parse`].
+
+mod argv;
+mod context;
+mod global;
+mod parse;
+mod usage;
+mod version;
+
+pub use argv::Identity;
+pub use context::{Context, Environment, Terminal};
+pub use global::Globals;
+pub use parse::Words;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use anyhow::Result;
+use clap::{ArgMatches, Command, FromArgMatches};
+use futures_util::future::LocalBoxFuture;
+
+use crate::report;
+
+/// One verb: how it is found, parsed and run.
+pub struct Verb {
+    name: &'static str,
+    about: &'static str,
+    arguments: fn(Command) -> Command,
+    run: for<'a> fn(&'a ArgMatches, &'a Context) -> LocalBoxFuture<'a, Result<ExitCode>>,
+    group: Group,
+    on_interrupt: OnInterrupt,
+}
+
+/// Where the help lists a verb.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Group {
+    /// Docker Compose has it too.
+    Compose,
+    /// Only dco has it.
+    Own,
+    /// Nowhere: plumbing.
+    Hidden,
+}
+
+/// What the first SIGINT or SIGTERM does while a verb runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OnInterrupt {
+    /// The verb ends where it is, with 130.
+    Leave,
+    /// The verb listens itself and winds down.
+    WindDown,
+}
+
+impl Verb {
+    /// Lists it among dco's own.
+    #[allow(dead_code)]
+    const fn own(mut self) -> Self {
+        self.group = Group::Own;
+        self
+    }
+
+    /// Keeps it out of the help.
+    #[allow(dead_code)]
+    const fn hidden(mut self) -> Self {
+        self.group = Group::Hidden;
+        self
+    }
+
+    /// Leaves signals to the verb.
+    #[allow(dead_code)]
+    const fn winds_down(mut self) -> Self {
+        self.on_interrupt = OnInterrupt::WindDown;
+        self
+    }
+
+    /// The verb's clap command, as its help shows it.
+    fn command(&self) -> Command {
+        (self.arguments)(Command::new(self.name).about(self.about))
+    }
+}
+
+macro_rules! verb {
+    ($module:ident, $about:literal) => {
+        verb!(stringify!($module), $module, $about)
+    };
+    ($name:expr, $module:ident, $about:literal) => {{
+        fn run<'a>(
+            matches: &'a ArgMatches,
+            cx: &'a Context,
+        ) -> LocalBoxFuture<'a, Result<ExitCode>> {
+            Box::pin(async move {
+                let args = $module::Args::from_arg_matches(matches)?;
+                $module::run(&args, cx).await
+            })
+        }
+        Verb {
+            name: $name,
+            about: $about,
+            arguments: <$module::Args as clap::Args>::augment_args,
+            run,
+            group: Group::Compose,
+            on_interrupt: OnInterrupt::Leave,
+        }
+    }};
+}
+
+/// Every verb, in the order of the help.
+const VERBS: &[Verb] = &[verb!(version, "Show the version")];
+
 /// Parses, dispatches, reports, and picks the exit code.
 pub fn main(args: Vec<OsString>) -> ExitCode {
-    drop(args);
-    ExitCode::FAILURE
+    let invocation = argv::Invocation::of(args);
+    if invocation.asks_for_plugin_metadata() {
+        return report::exit_code(report::print(version::PLUGIN_METADATA));
+    }
+    let matches = match parse::parse(&invocation) {
+        Ok(matches) => matches,
+        Err(error) => return usage::answer(&error, &invocation),
+    };
+    let result = Globals::from_arg_matches(&matches)
+        .map_err(anyhow::Error::from)
+        .and_then(|globals| Context::new(globals, invocation.identity));
+    let cx = match result {
+        Ok(cx) => cx,
+        Err(error) => return report::exit_code(Err(error)),
+    };
+    cx.reporter().exit_code(dispatch(&matches, &cx))
+}
+
+fn dispatch(matches: &ArgMatches, cx: &Context) -> Result<ExitCode> {
+    let Some((name, matches)) = matches.subcommand() else {
+        if cx.globals.version {
+            return version::print(&version::Args::default(), cx);
+        }
+        report::print(&usage::root_help(cx.identity))?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let verb = VERBS.iter().find(|verb| verb.name == name);
+    let verb = verb.expect("clap knows only the verbs of the table");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let result = runtime.block_on(async {
+        match verb.on_interrupt {
+            OnInterrupt::WindDown => (verb.run)(matches, cx).await,
+            OnInterrupt::Leave => tokio::select! {
+                result = (verb.run)(matches, cx) => result,
+                () = interrupted() => Err(report::Exit::interrupted().into()),
+            },
+        }
+    });
+    // What still runs on other threads (a read of standard input, say) ends with the process.
+    runtime.shutdown_background();
+    result
+}
+
+/// Ends when SIGINT, SIGTERM or SIGHUP arrives.
+pub async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let on = |kind| async move {
+        match signal(kind) {
+            Ok(mut stream) => drop(stream.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = on(SignalKind::interrupt()) => {}
+        () = on(SignalKind::terminate()) => {}
+        () = on(SignalKind::hangup()) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_verb_is_a_sound_clap_command() {
+        parse::root(Identity::Dco).debug_assert();
+        for verb in VERBS {
+            parse::lenient(verb.command()).debug_assert();
+        }
+    }
+
+    #[test]
+    fn every_verb_has_a_summary_and_an_example() {
+        for verb in VERBS.iter().filter(|verb| verb.group != Group::Hidden) {
+            let help = verb.command().render_long_help().to_string();
+            assert!(help.contains("Example"), "`{}` shows no example", verb.name);
+            assert!(!verb.about.ends_with('.'), "`{}`", verb.name);
+        }
+    }
 }

@@ -1,1 +1,46 @@
 //! The only place that prints: terminal, plain and JSON progress, log prefixes, tables, failures.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod exit;
+mod reporter;
+mod style;
+
+pub use exit::{Exit, StdoutClosed, exit_code};
+pub use reporter::Reporter;
+pub use style::{Ansi, ProgressMode, Style};
+
+use std::io::{self, Write};
+
+/// Writes a whole text to standard output.
+pub fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = stdout();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Standard output, locked; what fails because the reader is gone is a [`StdoutClosed`].
+pub fn stdout() -> Stdout {
+    Stdout(io::stdout().lock())
+}
+
+/// See [`stdout`].
+pub struct Stdout(io::StdoutLock<'static>);
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes).map_err(closed)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush().map_err(closed)
+    }
+}
+
+fn closed(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => io::Error::new(io::ErrorKind::BrokenPipe, StdoutClosed),
+        _ => error,
+    }
+}

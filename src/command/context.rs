@@ -1,0 +1,131 @@
+//! What a verb runs in: the global flags, the environment, the terminal, and who is spoken to.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::{Globals, Identity};
+use crate::event::Events;
+use crate::report::{Reporter, Style};
+
+/// Everything a verb needs besides its own arguments; what costs time is made when it is asked for.
+pub struct Context {
+    /// The flags before the verb.
+    pub globals: Globals,
+    /// As which program dco was called.
+    pub identity: Identity,
+    /// The variables of the process.
+    pub env: Environment,
+    /// What standard input, output and error are.
+    pub terminal: Terminal,
+    reporter: Reporter,
+}
+
+impl Context {
+    /// Looks at the process, and at the flags that say how dco speaks.
+    pub fn new(globals: Globals, identity: Identity) -> Result<Self> {
+        let env = Environment::of_process();
+        let terminal = Terminal::of_process();
+        let style = Style::decide(&globals, &env, terminal)?;
+        let reporter = Reporter::new(style);
+        Ok(Self {
+            globals,
+            identity,
+            env,
+            terminal,
+            reporter,
+        })
+    }
+
+    /// How dco speaks.
+    pub fn style(&self) -> &Style {
+        self.reporter.style()
+    }
+
+    /// Who prints.
+    pub fn reporter(&self) -> &Reporter {
+        &self.reporter
+    }
+
+    /// Where what happens is said.
+    pub fn events(&self) -> Events {
+        self.reporter.events()
+    }
+
+    /// Where dco keeps what it may forget: `$XDG_STATE_HOME/dco`, by default `~/.local/state/dco`.
+    pub fn state_dir(&self) -> Option<PathBuf> {
+        let home = || {
+            self.env
+                .get("HOME")
+                .map(|home| PathBuf::from(home).join(".local/state"))
+        };
+        let base = self.env.get("XDG_STATE_HOME").map(PathBuf::from);
+        let base = base.filter(|path| path.is_absolute()).or_else(home)?;
+        Some(base.join("dco"))
+    }
+}
+
+/// The variables of the process, as far as they are text.
+#[derive(Clone, Debug, Default)]
+pub struct Environment(BTreeMap<String, String>);
+
+impl Environment {
+    fn of_process() -> Self {
+        let text = |(key, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((key.into_string().ok()?, value.into_string().ok()?))
+        };
+        Self(std::env::vars_os().filter_map(text).collect())
+    }
+
+    /// A variable that is set and not empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
+    }
+
+    /// Whether a variable says yes, in the words that Docker Compose takes.
+    pub fn is_on(&self, name: &str) -> bool {
+        let value = self
+            .get(name)
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase();
+        matches!(value.as_str(), "1" | "t" | "true" | "y" | "yes")
+    }
+
+    /// Every variable.
+    pub fn all(&self) -> &BTreeMap<String, String> {
+        &self.0
+    }
+}
+
+impl FromIterator<(String, String)> for Environment {
+    fn from_iter<T: IntoIterator<Item = (String, String)>>(variables: T) -> Self {
+        Self(variables.into_iter().collect())
+    }
+}
+
+/// Which of the standard streams are terminals.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Terminal {
+    /// Standard input.
+    pub stdin: bool,
+    /// Standard output.
+    pub stdout: bool,
+    /// Standard error.
+    pub stderr: bool,
+}
+
+impl Terminal {
+    fn of_process() -> Self {
+        Self {
+            stdin: std::io::stdin().is_terminal(),
+            stdout: std::io::stdout().is_terminal(),
+            stderr: std::io::stderr().is_terminal(),
+        }
+    }
+}

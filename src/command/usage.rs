@@ -1,0 +1,112 @@
+//! What is said about a command line that cannot be understood, and the help.
+
+use std::process::ExitCode;
+
+use clap::Error;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use super::argv::Invocation;
+use super::{Group, Identity, VERBS, parse};
+use crate::diagnostic::Diagnostic;
+use crate::report;
+
+/// Answers what clap could not parse: the help, or an error with 1 as Docker Compose ends then.
+pub fn answer(error: &Error, invocation: &Invocation) -> ExitCode {
+    match error.kind() {
+        ErrorKind::DisplayHelp => report::exit_code(report::print(&help(invocation))),
+        _ => report::exit_code(Err(explain(error, invocation).into())),
+    }
+}
+
+/// The help of the verb that is named first, else of the program.
+fn help(invocation: &Invocation) -> String {
+    let words = invocation.args.iter().filter_map(|arg| arg.to_str());
+    let before_help = words.take_while(|word| !matches!(*word, "-h" | "--help"));
+    match before_help.filter_map(parse::find).next() {
+        Some(verb) => {
+            let name = format!("{} {}", parse::program(invocation.identity), verb.name);
+            verb.command().bin_name(name).render_help().to_string()
+        }
+        None => root_help(invocation.identity),
+    }
+}
+
+/// The program's help: the verbs in the table's order, then the flags.
+pub fn root_help(identity: Identity) -> String {
+    let list = |group| {
+        let verbs = VERBS.iter().filter(move |verb| verb.group == group);
+        verbs
+            .map(|verb| format!("  {:<12}{}\n", verb.name, verb.about))
+            .collect::<String>()
+    };
+    let template = format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\nCommands:\n{}\n{}{{options}}{{after-help}}",
+        list(Group::Compose),
+        match list(Group::Own) {
+            own if own.is_empty() => own,
+            own => format!("Beyond Docker Compose:\n{own}\n"),
+        },
+    );
+    let name = parse::program(identity);
+    parse::plain_root(identity)
+        .bin_name(name)
+        .override_usage(format!("{name} [OPTIONS] COMMAND"))
+        .help_template(template)
+        .after_help(format!(
+            "Run `{name} COMMAND --help` for more on a command."
+        ))
+        .render_help()
+        .to_string()
+}
+
+/// clap's error in Docker Compose's words, with what was probably meant.
+fn explain(error: &Error, invocation: &Invocation) -> Diagnostic {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => texts.first().cloned(),
+        _ => None,
+    };
+    let arg = text(ContextKind::InvalidArg).unwrap_or_default();
+    let flag = arg.split([' ', '=', '[']).next().unwrap_or_default();
+    let value = text(ContextKind::InvalidValue).unwrap_or_default();
+    let mut diagnostic = Diagnostic::error(match error.kind() {
+        ErrorKind::UnknownArgument if flag.starts_with("--") => format!("unknown flag: {flag}"),
+        ErrorKind::UnknownArgument if flag.starts_with('-') => {
+            format!(
+                "unknown shorthand flag: '{}' in {flag}",
+                flag.trim_start_matches('-')
+            )
+        }
+        ErrorKind::UnknownArgument => format!("unexpected argument `{arg}`"),
+        ErrorKind::InvalidSubcommand => {
+            let name = text(ContextKind::InvalidSubcommand).unwrap_or_default();
+            format!("unknown docker command: \"compose {name}\"")
+        }
+        ErrorKind::InvalidValue if value.is_empty() => format!("flag needs an argument: {flag}"),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            format!("invalid argument \"{value}\" for \"{flag}\" flag")
+        }
+        ErrorKind::ArgumentConflict => {
+            let other = text(ContextKind::PriorArg).unwrap_or_default();
+            let other = other
+                .split([' ', '=', '['])
+                .next()
+                .unwrap_or_default()
+                .to_owned();
+            format!("{flag} and {other} are incompatible")
+        }
+        ErrorKind::MissingRequiredArgument => format!("{arg} is missing"),
+        _ => {
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default();
+            first.trim_start_matches("error: ").to_owned()
+        }
+    });
+    for kind in [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand] {
+        if let Some(meant) = text(kind) {
+            diagnostic = diagnostic.hint(format!("did you mean `{meant}`?"));
+        }
+    }
+    let program = parse::program(invocation.identity);
+    diagnostic.hint(format!("`{program} --help` lists what there is"))
+}

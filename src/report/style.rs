@@ -1,0 +1,147 @@
+//! How dco speaks: with colours or not, and in which form progress is shown.
+
+use anyhow::{Result, bail};
+
+use crate::command::{Environment, Globals, Terminal};
+
+/// When ANSI control characters are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ansi {
+    /// Never.
+    Never,
+    /// Always.
+    Always,
+    /// On a terminal.
+    #[default]
+    Auto,
+}
+
+/// In which form progress is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProgressMode {
+    /// A live tree.
+    Tty,
+    /// A line for every event, in Docker Compose's words.
+    #[default]
+    Plain,
+    /// A JSON object for every event.
+    Json,
+    /// Not at all.
+    Quiet,
+}
+
+/// How dco speaks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Style {
+    /// What was asked for.
+    pub ansi: Ansi,
+    /// Colours on standard output.
+    pub stdout_colours: bool,
+    /// Colours on standard error.
+    pub stderr_colours: bool,
+    /// Progress.
+    pub progress: ProgressMode,
+    /// Whether what is shown is not done.
+    pub dry_run: bool,
+    /// What to warn about once it is known how.
+    pub warnings: Vec<String>,
+}
+
+impl Style {
+    /// Decides by the flags, then `COMPOSE_ANSI`, `COMPOSE_PROGRESS` and `NO_COLOR`, then the terminal.
+    pub fn decide(globals: &Globals, env: &Environment, terminal: Terminal) -> Result<Self> {
+        let mut warnings = Vec::new();
+        let said = globals.ansi.as_deref();
+        if globals.no_ansi {
+            if said.is_some_and(|said| said != "auto") {
+                bail!(
+                    "cannot specify DEPRECATED \"--no-ansi\" and \"--ansi\". Please use only \"--ansi\""
+                );
+            }
+            warnings
+                .push("option '--no-ansi' is DEPRECATED ! Please use '--ansi' instead.".to_owned());
+        }
+        let ansi = match said.or_else(|| env.get("COMPOSE_ANSI")) {
+            _ if globals.no_ansi => Ansi::Never,
+            Some("never") => Ansi::Never,
+            Some("always") => Ansi::Always,
+            _ => Ansi::Auto,
+        };
+        let colours = |is_terminal: bool| match ansi {
+            _ if env.get("NO_COLOR").is_some() => false,
+            Ansi::Never => false,
+            Ansi::Always => true,
+            Ansi::Auto => is_terminal,
+        };
+        let progress = globals.progress.as_deref();
+        Ok(Self {
+            ansi,
+            stdout_colours: colours(terminal.stdout),
+            stderr_colours: colours(terminal.stderr),
+            progress: progress_mode(
+                progress.or_else(|| env.get("COMPOSE_PROGRESS")),
+                ansi,
+                terminal.stderr,
+            )?,
+            dry_run: globals.dry_run,
+            warnings,
+        })
+    }
+}
+
+fn progress_mode(asked: Option<&str>, ansi: Ansi, is_terminal: bool) -> Result<ProgressMode> {
+    Ok(match (asked.unwrap_or("auto"), ansi) {
+        ("auto", Ansi::Never) => ProgressMode::Plain,
+        ("auto", Ansi::Always) => ProgressMode::Tty,
+        ("auto", Ansi::Auto) if is_terminal => ProgressMode::Tty,
+        ("auto", Ansi::Auto) => ProgressMode::Plain,
+        ("tty", Ansi::Never) => bail!("can't use --progress tty while ANSI support is disabled"),
+        ("tty", _) => ProgressMode::Tty,
+        ("plain", Ansi::Always) => bail!("can't use --progress plain while ANSI support is forced"),
+        ("plain", _) => ProgressMode::Plain,
+        ("json", _) => ProgressMode::Json,
+        ("quiet" | "none", _) => ProgressMode::Quiet,
+        (other, _) => bail!("unsupported --progress value {other:?}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(asked: &str, ansi: Ansi, is_terminal: bool) -> String {
+        match progress_mode(Some(asked), ansi, is_terminal) {
+            Ok(mode) => format!("{mode:?}"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn progress_follows_the_flag_then_ansi_then_the_terminal() {
+        assert_eq!(mode("auto", Ansi::Auto, true), "Tty");
+        assert_eq!(mode("auto", Ansi::Auto, false), "Plain");
+        assert_eq!(mode("auto", Ansi::Never, true), "Plain");
+        assert_eq!(mode("auto", Ansi::Always, false), "Tty");
+        assert_eq!(mode("none", Ansi::Auto, true), "Quiet");
+        assert_eq!(
+            mode("tty", Ansi::Never, true),
+            "can't use --progress tty while ANSI support is disabled"
+        );
+        assert_eq!(
+            mode("fancy", Ansi::Auto, true),
+            "unsupported --progress value \"fancy\""
+        );
+    }
+
+    #[test]
+    fn no_color_beats_ansi_always() {
+        let globals = Globals {
+            ansi: Some("always".into()),
+            ..Globals::default()
+        };
+        let env = Environment::from_iter([("NO_COLOR".to_owned(), "1".to_owned())]);
+        let style = Style::decide(&globals, &env, Terminal::default()).unwrap();
+        assert!(!style.stdout_colours && !style.stderr_colours);
+        assert_eq!(style.progress, ProgressMode::Tty);
+    }
+}
