@@ -1,5 +1,6 @@
 //! What happens while a command runs, as data: `execute/` and `engine/` say it, `report/` shows it.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +16,16 @@ pub enum Resource {
     Network(String),
     /// A volume, by name.
     Volume(String),
-    /// An image, by reference; in building, the service's image.
+    /// An image, by reference, where no service is spoken of: one that is removed, say.
     Image(String),
+    /// A service whose image is pulled, built or pushed: Compose names the service then. Of
+    /// services that share an image, each has its own events (`Pulled`).
+    Service {
+        /// The service.
+        name: ServiceName,
+        /// The image's reference; the layers below it bear the same one.
+        image: String,
+    },
     /// A layer of an image that is pulled or pushed.
     Layer {
         /// The image's reference.
@@ -26,6 +35,21 @@ pub enum Resource {
     },
     /// A gate: what is waited for, and by whom.
     Gate(String),
+}
+
+/// Compose's name for it: `Container app-db-1`; a service and a layer go by their own names.
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Container(name) => write!(f, "Container {name}"),
+            Self::Network(name) => write!(f, "Network {name}"),
+            Self::Volume(name) => write!(f, "Volume {name}"),
+            Self::Image(name) => write!(f, "Image {name}"),
+            Self::Service { name, .. } => write!(f, "{name}"),
+            Self::Layer { id, .. } => write!(f, "{id}"),
+            Self::Gate(what) => write!(f, "Gate {what}"),
+        }
+    }
 }
 
 /// Where a resource stands.
