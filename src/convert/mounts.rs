@@ -70,7 +70,7 @@ pub(super) fn mounts(request: &ContainerRequest<'_>) -> Result<Mounts, Diagnosti
     for old in carried {
         by_target
             .entry(old.destination.clone())
-            .or_insert_with(|| Entry::Mount(inherited(old)));
+            .or_insert_with(|| Entry::Mount(Box::new(inherited(old))));
     }
     for kind in [Kind::Secret, Kind::Config] {
         for (target, source) in files::bound(project, service, kind)? {
@@ -80,14 +80,14 @@ pub(super) fn mounts(request: &ContainerRequest<'_>) -> Result<Mounts, Diagnosti
             };
             by_target
                 .entry(target.clone())
-                .or_insert_with(|| Entry::Mount(file(source, target, bind)));
+                .or_insert_with(|| Entry::Mount(Box::new(file(source, target, bind))));
         }
     }
     let (mut binds, mut mounts) = (Vec::new(), Vec::new());
     for entry in by_target.into_values() {
         match entry {
             Entry::Bind { source, mount } => binds.push(bind_text(&source, mount)),
-            Entry::Mount(mount) => mounts.push(mount),
+            Entry::Mount(mount) => mounts.push(*mount),
         }
     }
     Ok(Mounts {
@@ -99,7 +99,7 @@ pub(super) fn mounts(request: &ContainerRequest<'_>) -> Result<Mounts, Diagnosti
 /// How one mount goes out.
 enum Entry<'a> {
     Bind { source: String, mount: &'a Mount },
-    Mount(EngineMount),
+    Mount(Box<EngineMount>),
 }
 
 /// The anonymous volumes that the new container takes over: those where the image declares a
@@ -162,12 +162,12 @@ fn from_service<'a>(
         ))
         .hint("mounts of type `image` need Docker Engine 28 or later"));
     }
-    full(mount, &source).map(Entry::Mount)
+    full(mount, &source).map(|mount| Entry::Mount(Box::new(mount)))
 }
 
 /// Whether the old form says it all: without the mount API a missing host path is created.
 fn bind_is_plain(bind: &BindOptions) -> bool {
-    bind.create_host_path && bind.propagation.is_empty() && bind.recursive.is_empty()
+    bind.create_host_path.holds() && bind.propagation.is_empty() && bind.recursive.is_empty()
 }
 
 fn volume_is_plain(volume: &VolumeOptions) -> bool {
@@ -241,7 +241,7 @@ fn bind_options(bind: &BindOptions) -> Result<MountBindOptions, Diagnostic> {
     let is = |mode: &str| (bind.recursive == mode).then_some(true);
     Ok(MountBindOptions {
         propagation,
-        create_mountpoint: bind.create_host_path.then_some(true),
+        create_mountpoint: bind.create_host_path.holds().then_some(true),
         non_recursive: is("disabled"),
         read_only_non_recursive: is("writable"),
         read_only_force_recursive: is("readonly"),
