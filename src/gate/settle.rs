@@ -1,0 +1,196 @@
+//! When `up -d` may return: each service it started listens on a published port, or has settled.
+//!
+//! A service is settled when it listens somewhere, when its processes used no CPU for a while, or
+//! when it ended with 0; at the latest after a second. Pure: the times are parameters.
+
+use std::time::Duration;
+
+use super::PortTarget;
+use super::verdict::Life;
+use crate::project::Service;
+
+/// No CPU used for this long is settled.
+pub const QUIET: Duration = Duration::from_millis(100);
+
+/// Alive for this long is settled where CPU use cannot be read.
+pub const ALIVE: Duration = Duration::from_millis(300);
+
+/// After this long everything alive is settled.
+pub const LONGEST: Duration = Duration::from_secs(1);
+
+/// Less CPU than this within [`QUIET`] is none: a timer that ticks is no start-up.
+pub const NOISE: Duration = Duration::from_millis(2);
+
+/// What `up -d` waits for at a service that it started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Return {
+    /// Listening on any one of these published TCP ports.
+    Published(Vec<PortTarget>),
+    /// Settling.
+    Settled,
+}
+
+/// What one container shows while it settles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settling {
+    /// What it does.
+    pub life: Life,
+    /// Whether it listens anywhere.
+    pub listens: bool,
+    /// How long it has used no CPU; none where that cannot be read.
+    pub quiet: Option<Duration>,
+    /// How long it has been watched since its start.
+    pub watched: Duration,
+}
+
+/// What became of a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// Not yet.
+    Pending,
+    /// It has.
+    Yes,
+    /// It ended with this code, and no restart is due.
+    Died(i64),
+}
+
+/// What `up -d` waits for at this service.
+pub fn waits_for(service: &Service) -> Return {
+    let ports: Vec<PortTarget> = service
+        .ports
+        .iter()
+        .filter(|port| matches!(port.protocol.as_str(), "" | "tcp"))
+        .filter_map(|port| u16::try_from(port.target).ok())
+        .map(PortTarget::tcp)
+        .collect();
+    match ports.is_empty() {
+        true => Return::Settled,
+        false => Return::Published(ports),
+    }
+}
+
+/// Whether a container has settled.
+pub fn settled(seen: &Settling) -> Settled {
+    match seen.life {
+        Life::Exited(0) => return Settled::Yes,
+        Life::Exited(code) => return Settled::Died(code),
+        Life::Gone => return Settled::Yes,
+        Life::Created | Life::RestartDue | Life::Running => {}
+    }
+    let quiet = match seen.quiet {
+        Some(quiet) => quiet >= QUIET,
+        None => seen.watched >= ALIVE,
+    };
+    let done = seen.life == Life::Running && (seen.listens || quiet) || seen.watched >= LONGEST;
+    match done {
+        true => Settled::Yes,
+        false => Settled::Pending,
+    }
+}
+
+/// How long a container has used no CPU, from one reading to the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quiet {
+    mark: Option<(Duration, Duration)>,
+}
+
+impl Quiet {
+    /// Takes a reading of the CPU time used so far, at `now`, and says how long nothing was used.
+    pub fn read(&mut self, used: Duration, now: Duration) -> Duration {
+        match self.mark {
+            Some((at, before)) if used.saturating_sub(before) < NOISE => now.saturating_sub(at),
+            _ => {
+                self.mark = Some((now, used));
+                Duration::ZERO
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::project::Port;
+
+    const MS: fn(u64) -> Duration = Duration::from_millis;
+
+    fn seen(quiet: Option<u64>, watched: u64) -> Settling {
+        Settling {
+            life: Life::Running,
+            listens: false,
+            quiet: quiet.map(MS),
+            watched: MS(watched),
+        }
+    }
+
+    #[test]
+    fn quiet_listening_ended_and_late_containers_have_settled() {
+        for (seen, result) in [
+            (seen(Some(90), 200), Settled::Pending),
+            (seen(Some(100), 200), Settled::Yes),
+            (seen(None, 299), Settled::Pending),
+            (seen(None, 300), Settled::Yes),
+            (seen(Some(0), 999), Settled::Pending),
+            (seen(Some(0), 1000), Settled::Yes),
+            (
+                Settling {
+                    listens: true,
+                    ..seen(Some(0), 5)
+                },
+                Settled::Yes,
+            ),
+            (
+                Settling {
+                    life: Life::Exited(0),
+                    ..seen(None, 0)
+                },
+                Settled::Yes,
+            ),
+            (
+                Settling {
+                    life: Life::Exited(3),
+                    ..seen(Some(500), 0)
+                },
+                Settled::Died(3),
+            ),
+            (
+                Settling {
+                    life: Life::RestartDue,
+                    listens: true,
+                    ..seen(Some(500), 500)
+                },
+                Settled::Pending,
+            ),
+        ] {
+            assert_eq!(settled(&seen), result, "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn quiet_is_counted_from_the_last_use() {
+        let mut quiet = Quiet::default();
+        assert_eq!(quiet.read(MS(50), MS(0)), MS(0));
+        assert_eq!(quiet.read(MS(51), MS(60)), MS(60));
+        assert_eq!(quiet.read(MS(90), MS(80)), MS(0));
+        assert_eq!(quiet.read(MS(90), MS(180)), MS(100));
+    }
+
+    #[test]
+    fn a_published_tcp_port_is_waited_for_and_a_udp_port_is_not() {
+        let with = |protocol: &str| Service {
+            ports: vec![Port {
+                target: 8000,
+                published: "8000".into(),
+                protocol: protocol.into(),
+                ..Port::default()
+            }],
+            ..Service::default()
+        };
+        assert_eq!(
+            waits_for(&with("tcp")),
+            Return::Published(vec![PortTarget::tcp(8000)])
+        );
+        assert_eq!(waits_for(&with("udp")), Return::Settled);
+        assert_eq!(waits_for(&Service::default()), Return::Settled);
+    }
+}
