@@ -1,0 +1,57 @@
+# What there is to run; `make` lists it. Everything works from a fresh clone with Rust and make.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+unexport RUST_BACKTRACE
+
+CARGO  ?= cargo
+# The engine that answers, or Debian's own installed and started.
+ENGINE := scripts/engine.sh
+IMAGES := $(ENGINE) examples/images/ensure
+# The images that the engine tests name.
+TEST_IMAGES := busybox debian python:3 postgres:15 redis nginx
+# Docker Compose's own releases, to compare with: compose-2.40 and so on.
+PEERS  ?= /opt/peers
+PREFIX ?= /usr/local
+DCO    := target/release/dco
+
+.PHONY: help
+help: ## lists the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r target text; do printf '%-14s %s\n' "$$target" "$$text"; done
+
+.PHONY: demo
+demo: release ## brings up examples/django, migrates it, and leaves it running
+	@$(IMAGES) python:3 postgres:15
+	@$(ENGINE) scripts/demo.sh $(abspath $(DCO))
+
+.PHONY: demo-down
+demo-down: release ## ends the demo and removes its data
+	@cd examples/django && ../../$(ENGINE) $(abspath $(DCO)) down --volume
+
+.PHONY: test
+test: lint test-unit test-cli test-engine ## formatting, lints, and all tests
+
+.PHONY: lint
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --quiet --all-targets --locked -- -D warnings
+
+.PHONY: test-unit
+test-unit:
+	$(CARGO) test --locked --lib --bins
+
+.PHONY: test-cli
+test-cli:
+	$(CARGO) test --locked --test cli
+
+.PHONY: test-engine
+test-engine:
+	@$(IMAGES) $(TEST_IMAGES)
+	$(ENGINE) $(CARGO) test --locked --test engine
+
+.PHONY: release
+release:
+	$(CARGO) build --release --locked
+
+.PHONY: install
+install: ## installs the binary with cargo
+	$(CARGO) install --locked --path .
