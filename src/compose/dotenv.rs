@@ -93,7 +93,7 @@ pub fn parse<'e>(
         outer,
         earlier,
     };
-    while reader.to_statement() {
+    while reader.next_statement() {
         reader.statement()?;
     }
     Ok(reader.entries)
@@ -120,7 +120,7 @@ impl<'t> Reader<'t, '_, '_> {
     }
 
     /// Goes on to the next statement, over blanks and comments; false at the end of the file.
-    fn to_statement(&mut self) -> bool {
+    fn next_statement(&mut self) -> bool {
         loop {
             let rest = self.rest();
             self.advance(rest.len() - rest.trim_start().len());

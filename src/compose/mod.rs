@@ -2,3 +2,5 @@
 
 pub mod dotenv;
 pub mod interpolate;
+pub mod ports;
+pub mod volumes;
