@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::project::{BindOptions, Mount, MountType, VolumeOptions};
+use crate::project::{BindOptions, Mount, MountType, OptOut, VolumeOptions};
 use crate::text::path;
 
 /// A mount in the short form, read.
@@ -79,7 +79,7 @@ pub fn parse(text: &str) -> Result<Short, Error> {
     let mount = &mut short.mount;
     if is_path(source) {
         mount.r#type = MountType::Bind;
-        mount.bind.get_or_insert_default().create_host_path = true;
+        mount.bind.get_or_insert_default().create_host_path = OptOut(Some(true));
     } else {
         mount.r#type = MountType::Volume;
         mount.volume.get_or_insert_default();

@@ -1,6 +1,9 @@
 //! Text helpers that know nothing of compose: sizes, durations, words, matching names.
 
 pub mod duration;
+pub mod float;
+pub mod nearest;
 pub mod path;
+pub mod reference;
 pub mod shellwords;
 pub mod size;
