@@ -24,12 +24,12 @@ pub struct Context {
 }
 
 impl Context {
-    /// Looks at the process, and at the flags that say how dco speaks.
-    pub fn new(globals: Globals, identity: Identity) -> Result<Self> {
+    /// Looks at the process, and at the flags that say how dco speaks; `verb` heads its progress.
+    pub fn new(globals: Globals, identity: Identity, verb: &str) -> Result<Self> {
         let env = Environment::of_process();
         let terminal = Terminal::of_process();
         let style = Style::decide(&globals, &env, terminal)?;
-        let reporter = Reporter::new(style);
+        let reporter = Reporter::new(style, verb);
         Ok(Self {
             globals,
             identity,

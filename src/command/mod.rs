@@ -132,9 +132,10 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         Ok(matches) => matches,
         Err(error) => return usage::answer(&error, &invocation),
     };
+    let verb = matches.subcommand_name().unwrap_or_default();
     let result = Globals::from_arg_matches(&matches)
         .map_err(anyhow::Error::from)
-        .and_then(|globals| Context::new(globals, invocation.identity));
+        .and_then(|globals| Context::new(globals, invocation.identity, verb));
     let cx = match result {
         Ok(cx) => cx,
         Err(error) => return report::exit_code(Err(error)),

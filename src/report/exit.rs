@@ -99,7 +99,7 @@ fn says(error: &anyhow::Error) -> Vec<Diagnostic> {
 /// Prints an error before it is known how dco speaks, and gives the code.
 pub fn exit_code(result: anyhow::Result<()>) -> ExitCode {
     let style = super::Style::default();
-    super::Reporter::new(style).exit_code(result.map(|()| ExitCode::SUCCESS))
+    super::Reporter::new(style, "").exit_code(result.map(|()| ExitCode::SUCCESS))
 }
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod exit;
+mod progress;
 mod reporter;
 mod style;
+pub mod units;
 
 pub use exit::{Exit, StdoutClosed, exit_code};
 pub use reporter::Reporter;

@@ -1,26 +1,31 @@
 //! Who prints: takes events from anywhere, and says how a command ended.
 
+use std::collections::HashSet;
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Mutex;
 
-use super::Style;
 use super::exit::Ending;
+use super::progress::{Live, Stream, json, plain};
+use super::{ProgressMode, Style};
 use crate::diagnostic::Diagnostic;
 use crate::event::{Event, Events};
 
 /// Prints events and errors in one style.
 pub struct Reporter {
     style: Style,
+    live: Option<Live>,
 }
 
 impl Reporter {
-    /// A reporter that speaks in `style`.
-    pub fn new(style: Style) -> Self {
-        let reporter = Self { style };
-        for warning in &reporter.style.warnings {
+    /// A reporter that speaks in `style`; `title` heads its live tree.
+    pub fn new(style: Style, title: &str) -> Self {
+        let live = (style.progress == ProgressMode::Tty)
+            .then(|| Live::new(title, style.stderr_colours, style.dry_run));
+        for warning in &style.warnings {
             line(warning);
         }
-        reporter
+        Self { style, live }
     }
 
     /// How it speaks.
@@ -30,21 +35,52 @@ impl Reporter {
 
     /// Where to send events.
     pub fn events(&self) -> Events {
-        let colours = self.style.stderr_colours;
-        Events::new(move |event| match event {
-            Event::Diagnostic(diagnostic) => line(&diagnostic.render(colours)),
-            Event::Note(text) => line(&text),
-            _ => {}
-        })
+        let voice = Voice {
+            mode: self.style.progress,
+            colours: self.style.stderr_colours,
+            dry_run: self.style.dry_run,
+            live: self.live.clone(),
+            said: Mutex::default(),
+        };
+        Events::new(move |event| voice.say(&event))
     }
 
     /// Shows a warning, an error or a note.
     pub fn show(&self, diagnostic: &Diagnostic) {
-        line(&diagnostic.render(self.style.stderr_colours));
+        let text = match self.style.progress {
+            ProgressMode::Json => json(&Event::Diagnostic(diagnostic.clone()), false),
+            _ => diagnostic.render(self.style.stderr_colours),
+        };
+        write(self.live.as_ref(), &text);
+    }
+
+    /// What heads the next live tree.
+    pub fn set_title(&self, title: &str) {
+        if let Some(live) = &self.live {
+            live.set_title(title);
+        }
+    }
+
+    /// Writes data to standard output; while a live tree is drawn it is held back.
+    pub fn write_out(&self, bytes: &[u8]) -> anyhow::Result<()> {
+        match &self.live {
+            Some(live) => live.write(Stream::Out, bytes)?,
+            None => super::stdout().write_all(bytes)?,
+        }
+        Ok(())
+    }
+
+    /// Ends the live tree, where there is one; a later event begins another.
+    pub fn settle(&self) -> anyhow::Result<()> {
+        match &self.live {
+            Some(live) => Ok(live.finish()?),
+            None => Ok(()),
+        }
     }
 
     /// Says how a command failed, and gives its exit code.
     pub fn exit_code(&self, result: anyhow::Result<ExitCode>) -> ExitCode {
+        let result = self.settle().and(result);
         let error = match result {
             Ok(code) => return code,
             Err(error) => error,
@@ -57,7 +93,66 @@ impl Reporter {
     }
 }
 
+/// What turns events into text.
+struct Voice {
+    mode: ProgressMode,
+    colours: bool,
+    dry_run: bool,
+    live: Option<Live>,
+    /// The notes that were shown: each is shown once.
+    said: Mutex<HashSet<String>>,
+}
+
+impl Voice {
+    fn say(&self, event: &Event) {
+        if let Event::Note(text) = event {
+            let mut said = self
+                .said
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner());
+            if !said.insert(text.clone()) {
+                return;
+            }
+        }
+        let text = match (self.mode, &self.live, event) {
+            (ProgressMode::Json, _, event) => Some(json(event, self.dry_run)),
+            (_, _, Event::Diagnostic(diagnostic)) => Some(diagnostic.render(self.colours)),
+            (ProgressMode::Quiet, ..) => None,
+            (_, Some(live), Event::Progress { .. } | Event::BuildOutput { .. }) => {
+                live.take(event);
+                None
+            }
+            (_, _, Event::Note(_) | Event::StillWaiting { .. }) => {
+                plain(event, false).map(|text| self.dim(&text))
+            }
+            (_, _, event) => plain(event, self.dry_run),
+        };
+        if let Some(text) = text {
+            write(self.live.as_ref(), &text);
+        }
+    }
+
+    fn dim(&self, text: &str) -> String {
+        match self.colours {
+            true => console::style(text).dim().force_styling(true).to_string(),
+            false => text.to_owned(),
+        }
+    }
+}
+
+fn write(live: Option<&Live>, text: &str) {
+    match live {
+        Some(live) => {
+            // Only standard output fails.
+            let _ = live.write(Stream::Err, format!("{text}\n").as_bytes());
+        }
+        None => line(text),
+    }
+}
+
 /// Writes a line to standard error; nothing can be done where that fails.
 fn line(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = std::io::stderr()
+        .lock()
+        .write_all(format!("{text}\n").as_bytes());
 }
