@@ -1,1 +1,117 @@
-//! The port to the Docker Engine API.
+//! The port to the Docker Engine API: connection, calls, streams, one snapshot.
+//!
+//! [`Engine`] is concrete and cheap to clone. It connects with its first call, so that a command
+//! which needs no engine never touches a socket. bollard makes the simple calls over our own
+//! [`transport`]; what it decodes wrongly (logs, attach, exec, progress streams) is read here.
+
+mod archive;
+mod config;
+mod containers;
+mod dial;
+mod endpoint;
+mod error;
+mod exec;
+mod images;
+mod networks;
+mod observe;
+mod streams;
+mod system;
+mod transport;
+mod volumes;
+
+use std::sync::Arc;
+
+pub use archive::{PathStat, Unpack};
+pub use config::{ConfigFile, DockerConfig, Proxy};
+pub use containers::{Commit, Filters, Removal, Started, Until, Waiting, Which, labelled};
+pub use endpoint::{Endpoint, Lookup, Selection, Tls, Verify};
+pub use error::{Error, Result};
+pub use exec::Attach;
+pub use images::{Progress, ProgressError, ProgressTransfer};
+pub use observe::{Wanted, container, exit_code, health, image, observe, watch_project};
+pub use streams::{
+    Bytes, Channel, Chunk, Framing, Hijacked, HijackedOutput, Input, LogRange, Message, Messages,
+    Output,
+};
+pub use system::{EngineEvent, EventActor, EventsSince};
+pub use transport::{ApiVersion, Ping};
+
+use transport::Transport;
+
+/// One Docker engine.
+#[derive(Clone)]
+pub struct Engine {
+    docker: bollard::Docker,
+    transport: Arc<Transport>,
+}
+
+impl Engine {
+    /// The engine that the command line, the environment and docker's configuration mean.
+    ///
+    /// # Errors
+    ///
+    /// An address that makes no sense. Whether anybody answers there shows with the first call.
+    pub fn from_environment(selection: &Selection, config: &DockerConfig) -> Result<Self> {
+        let env = |name: &str| std::env::var(name).ok();
+        let endpoint = Endpoint::resolve(selection, config, &env)?;
+        let pinned = match env("DOCKER_API_VERSION").filter(|text| !text.is_empty()) {
+            None => None,
+            Some(text) => Some(ApiVersion::parse(&text).ok_or_else(|| {
+                Error::address(format!(
+                    "DOCKER_API_VERSION `{text}` is no version such as `1.41`"
+                ))
+            })?),
+        };
+        Self::at(endpoint, pinned)
+    }
+
+    /// The engine at an address, speaking `version` or what both sides know.
+    ///
+    /// # Errors
+    ///
+    /// None that is known; bollard's constructor is fallible.
+    pub fn at(endpoint: Endpoint, version: Option<ApiVersion>) -> Result<Self> {
+        /// bollard limits the time until the answer begins; a stop, a commit or an upload may take
+        /// as long as it takes.
+        const NO_LIMIT: u64 = 10 * 365 * 24 * 3600;
+        let transport = Arc::new(Transport::new(endpoint, version));
+        let below = transport.clone();
+        let docker = bollard::Docker::connect_with_custom_transport(
+            move |request: bollard::BollardRequest| {
+                let below = below.clone();
+                async move {
+                    below
+                        .forward(request)
+                        .await
+                        .map_err(|error| bollard::errors::Error::IOError {
+                            err: std::io::Error::other(error),
+                        })
+                }
+            },
+            Some("http://docker"),
+            NO_LIMIT,
+            bollard::API_DEFAULT_VERSION,
+        )?;
+        Ok(Self { docker, transport })
+    }
+
+    /// Where it is.
+    pub fn endpoint(&self) -> &Endpoint {
+        self.transport.endpoint()
+    }
+
+    /// What it says of itself; asked once.
+    ///
+    /// # Errors
+    ///
+    /// Nobody answers.
+    pub async fn ping(&self) -> Result<Ping> {
+        self.transport.ping().await
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Engine({})", self.endpoint())
+    }
+}

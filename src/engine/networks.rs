@@ -1,0 +1,59 @@
+//! Networks: one method per call of the engine's API.
+
+use bollard::models::{
+    EndpointSettings, Network, NetworkConnectRequest, NetworkCreateRequest,
+    NetworkDisconnectRequest, NetworkInspect,
+};
+use bollard::query_parameters as query;
+
+use super::Engine;
+use super::containers::{Filters, filters};
+use super::error::Result;
+
+/// Calls about networks. Each takes an id or a name and gives the engine's own errors.
+impl Engine {
+    /// Lists networks.
+    pub async fn list_networks(&self, by: &Filters) -> Result<Vec<Network>> {
+        let options = query::ListNetworksOptionsBuilder::default().filters(&filters(by));
+        Ok(self.docker.list_networks(Some(options.build())).await?)
+    }
+
+    /// Everything about one network, with the containers on it.
+    pub async fn inspect_network(&self, id: &str) -> Result<NetworkInspect> {
+        let options = None::<query::InspectNetworkOptions>;
+        Ok(self.docker.inspect_network(id, options).await?)
+    }
+
+    /// Creates a network and returns its id.
+    pub async fn create_network(&self, request: NetworkCreateRequest) -> Result<String> {
+        Ok(self.docker.create_network(request).await?.id)
+    }
+
+    /// Removes a network.
+    pub async fn remove_network(&self, id: &str) -> Result<()> {
+        Ok(self.docker.remove_network(id).await?)
+    }
+
+    /// Puts a container on a network.
+    pub async fn connect_network(
+        &self,
+        id: &str,
+        container: &str,
+        endpoint: Option<EndpointSettings>,
+    ) -> Result<()> {
+        let request = NetworkConnectRequest {
+            container: container.to_owned(),
+            endpoint_config: endpoint,
+        };
+        Ok(self.docker.connect_network(id, request).await?)
+    }
+
+    /// Takes a container off a network, even if it does not answer.
+    pub async fn disconnect_network(&self, id: &str, container: &str) -> Result<()> {
+        let request = NetworkDisconnectRequest {
+            container: container.to_owned(),
+            force: Some(true),
+        };
+        Ok(self.docker.disconnect_network(id, request).await?)
+    }
+}
