@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bollard::models::{
-    ContainerConfig, ContainerCreateBody, ContainerCreateResponse, ContainerInspectResponse,
-    ContainerSummary, ContainerTopResponse, ContainerUpdateBody, ContainerWaitResponse,
+    ContainerConfig, ContainerCreateResponse, ContainerInspectResponse, ContainerSummary,
+    ContainerTopResponse, ContainerUpdateBody, ContainerWaitResponse,
 };
 use bollard::query_parameters as query;
 use http_body_util::BodyExt;
@@ -127,18 +127,20 @@ impl Engine {
     }
 
     /// Creates a container, for a platform where one is given.
+    ///
+    /// `body` is [`crate::convert::ContainerBody`], or whatever else is written as one: bollard's
+    /// model knows nothing of what the newest API has dropped.
     pub async fn create_container(
         &self,
         name: &str,
         platform: Option<&str>,
-        body: ContainerCreateBody,
+        body: &impl serde::Serialize,
     ) -> Result<ContainerCreateResponse> {
-        let mut options = query::CreateContainerOptionsBuilder::default().name(name);
-        if let Some(platform) = platform {
-            options = options.platform(platform);
-        }
-        let options = Some(options.build());
-        Ok(self.docker.create_container(options, body).await?)
+        let call = Call::post("/containers/create")
+            .query("name", name)
+            .query_if("platform", platform)
+            .document(body)?;
+        self.transport.json(call).await
     }
 
     /// Starts a container, and says whether it ran already.

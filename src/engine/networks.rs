@@ -1,7 +1,7 @@
 //! Networks: one method per call of the engine's API.
 
 use bollard::models::{
-    EndpointSettings, Network, NetworkConnectRequest, NetworkCreateRequest,
+    EndpointSettings, Network, NetworkConnectRequest, NetworkCreateResponse,
     NetworkDisconnectRequest, NetworkInspect,
 };
 use bollard::query_parameters as query;
@@ -9,6 +9,8 @@ use bollard::query_parameters as query;
 use super::Engine;
 use super::containers::{Filters, filters};
 use super::error::Result;
+use super::transport::Call;
+use crate::convert::NetworkBody;
 
 /// Calls about networks. Each takes an id or a name and gives the engine's own errors.
 impl Engine {
@@ -25,8 +27,10 @@ impl Engine {
     }
 
     /// Creates a network and returns its id.
-    pub async fn create_network(&self, request: NetworkCreateRequest) -> Result<String> {
-        Ok(self.docker.create_network(request).await?.id)
+    pub async fn create_network(&self, body: &NetworkBody) -> Result<String> {
+        let call = Call::post("/networks/create").document(body)?;
+        let response: NetworkCreateResponse = self.transport.json(call).await?;
+        Ok(response.id)
     }
 
     /// Removes a network.

@@ -47,7 +47,7 @@ async fn created(
     };
     let name = format!("{}-{name}-1", project.name());
     engine
-        .create_container(&name, None, body)
+        .create_container(&name, None, &body)
         .await
         .expect("a container")
         .id
