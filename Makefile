@@ -52,6 +52,15 @@ test-engine:
 release:
 	$(CARGO) build --release --locked
 
+# All cores of the release build's optimiser, none of its waiting: for checks of speed.
+.PHONY: bench
+bench: ## times dco beside Docker Compose and the engine's own limit (BENCH="up -d" for some of it)
+	@../shared/peers/install $(PEERS) >/dev/null
+	@$(IMAGES) busybox
+	$(CARGO) build --release --locked
+	@$(ENGINE) env DCO_BIN=$(abspath $(DCO)) PEER_2=$(PEERS)/compose-2.40 PEER_1=$(PEERS)/compose-1.29 \
+		$(CARGO) bench --locked --profile fast --bench compare -- $(if $(BENCH),"$(BENCH)")
+
 .PHONY: install
 install: ## installs the binary with cargo
 	$(CARGO) install --locked --path .

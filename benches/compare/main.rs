@@ -1,0 +1,102 @@
+//! dco beside Docker Compose 2.40 and 1.29 and the engine's own limit, in one run, interleaved.
+//!
+//! `make bench` builds dco, puts the peers beside it and runs this. The environment names them:
+//! `DCO_BIN`, `PEER_2` (Docker Compose 2.40), `PEER_1` (docker-compose 1.29; may be absent).
+//! Arguments: texts that a scenario's name has to contain; `--runs N` for another number than 20.
+//! Machines are noisy: medians are printed, and a ratio is the median of the ratios pair by pair.
+
+#![allow(clippy::print_stdout, reason = "a table on stdout is what it is for")]
+
+mod floor;
+mod scenarios;
+mod subject;
+
+use std::path::PathBuf;
+
+use subject::Subject;
+
+/// The figures of one scenario.
+pub struct Row {
+    /// What was measured.
+    pub name: String,
+    /// Median wall milliseconds (or MiB) of dco, Compose 2.40, Compose 1.29 and the floor.
+    pub medians: [Option<f64>; 4],
+    /// Median of the pairwise ratios of dco to Compose 2.40 and to the floor.
+    pub ratios: [Option<f64>; 2],
+    /// What it is held to, and whether it holds.
+    pub target: Option<(String, bool)>,
+}
+
+/// What a benchmark runs with.
+pub struct Bench {
+    pub dco: Subject,
+    pub compose: Subject,
+    pub old: Option<Subject>,
+    pub runs: usize,
+    pub wanted: Vec<String>,
+}
+
+fn main() {
+    let mut runs = 20;
+    let mut wanted = Vec::new();
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--bench" => {} // cargo's own
+            "--runs" => runs = args.next().and_then(|n| n.parse().ok()).expect("--runs N"),
+            _ => wanted.push(arg),
+        }
+    }
+    let program = |variable: &str| std::env::var_os(variable).map(PathBuf::from);
+    let needed = |name, variable: &str| Subject {
+        name,
+        program: program(variable)
+            .unwrap_or_else(|| panic!("{variable} is not set: run `make bench`")),
+    };
+    let bench = Bench {
+        dco: needed("dco", "DCO_BIN"),
+        compose: needed("compose 2.40", "PEER_2"),
+        old: program("PEER_1").map(|program| Subject {
+            name: "compose 1.29",
+            program,
+        }),
+        runs,
+        wanted,
+    };
+    assert!(
+        floor::has_image("busybox"),
+        "the engine has no image `busybox`: run `make bench`, which makes it"
+    );
+    println!(
+        "| whole process, median of {runs} | dco | Compose 2.40 | Compose 1.29 | engine's floor | dco / 2.40 | dco / floor | target |"
+    );
+    println!("|---|--:|--:|--:|--:|--:|--:|---|");
+    let mut held = true;
+    scenarios::all(&bench, &mut |row| {
+        held &= row.target.as_ref().is_none_or(|(_, holds)| *holds);
+        println!("{}", line(&row));
+    });
+    if !held {
+        println!("\nA target that is marked with ✘ did not hold in this run.");
+    }
+}
+
+fn line(row: &Row) -> String {
+    let number = |value: Option<f64>| {
+        value.map_or(String::from("–"), |value| match value {
+            v if v < 10.0 => format!("{v:.1}"),
+            v => format!("{v:.0}"),
+        })
+    };
+    let ratio =
+        |value: Option<f64>| value.map_or(String::from("–"), |value| format!("{value:.2}"));
+    let target = row.target.as_ref().map_or(String::new(), |(text, holds)| {
+        format!("{text} {}", if *holds { '✔' } else { '✘' })
+    });
+    let [dco, compose, old, floor] = row.medians.map(number);
+    let [to_compose, to_floor] = row.ratios.map(ratio);
+    format!(
+        "| {} | {dco} | {compose} | {old} | {floor} | {to_compose} | {to_floor} | {target} |",
+        row.name
+    )
+}

@@ -1,0 +1,373 @@
+//! What is measured: each scenario sets its project up, runs all subjects in turn, and cleans up.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Instant;
+
+use crate::floor::{Floor, Order};
+use crate::subject::{Run, Subject};
+use crate::{Bench, Row};
+
+/// Runs every wanted scenario and hands its row over as it is done.
+pub fn all(bench: &Bench, row: &mut dyn FnMut(Row)) {
+    let mut run = |name: &str, scenario: &dyn Fn(&str) -> Vec<Row>| {
+        if bench.wanted.is_empty() || bench.wanted.iter().any(|text| name.contains(text.as_str())) {
+            scenario(name).into_iter().for_each(&mut *row);
+        }
+    };
+    run("version", &|name| {
+        bench.reading(name, TUTORIAL, &["version"], None)
+    });
+    run("config -q, the tutorial's file", &|name| {
+        bench.config(name, TUTORIAL)
+    });
+    let large = thousand();
+    run("config -q, 1,000 services", &|name| {
+        bench.config(name, &large)
+    });
+    run("up -d of 1 from nothing", &|name| vec![bench.one(name)]);
+    for count in [20, 60] {
+        run(&format!("up -d of {count}"), &|name| {
+            bench.up(name, count, Order::Together)
+        });
+    }
+    run("up -d of a chain of 20", &|name| {
+        bench.up(name, 20, Order::Chain)
+    });
+    run("running 60: up -d again", &|name| {
+        bench.running(name, 60, &["up", "-d"], Some(("≤ 0.25 of 2.40", 0.25)))
+    });
+    run("running 20: ps", &|name| {
+        bench.running(name, 20, &["ps"], Some(("≤ 0.20 of 2.40", 0.20)))
+    });
+    run("running 20: exec true", &|name| {
+        bench.running(name, 20, &["exec", "-T", "s0", "true"], None)
+    });
+    run("logs --tail 10000 of 5", &|name| bench.logs(name));
+}
+
+const TUTORIAL: &str = "\
+version: '3'
+volumes:
+  django_sample_db_dev: {}
+services:
+  db:
+    image: postgres
+    volumes: ['django_sample_db_dev:/var/lib/postgresql/data']
+    environment: [POSTGRES_DB=sampledb, POSTGRES_USER=sampleuser, POSTGRES_PASSWORD=samplesecret]
+  django:
+    build: {context: ., dockerfile: ./compose/django/Dockerfile-dev}
+    environment: [DJANGO_DEBUG=True, DJANGO_DB_HOST=db, DJANGO_DB_PORT=5432, DJANGO_DB_NAME=sampledb]
+    ports: ['8000:8000']
+    command: python manage.py runserver 0:8000
+    volumes: ['./:/app/']
+";
+
+/// 1,000 services on two networks with environment, ports, chains of dependencies and merge keys.
+fn thousand() -> String {
+    let mut text = String::from(
+        "x-base: &base\n  image: busybox\n  restart: unless-stopped\n  environment: &env\n    LEVEL: ${LEVEL:-info}\n    REGION: eu\n\
+         networks: {front: {}, back: {}}\nservices:\n",
+    );
+    for n in 0..1000 {
+        let _ = write!(
+            text,
+            "  s{n}:\n    <<: *base\n    environment:\n      <<: *env\n      NAME: s{n}\n      URL: http://s{}:80${{SUFFIX:-}}\n    ports: ['{}:80']\n    networks: [front, back]\n",
+            n / 2,
+            10_000 + n
+        );
+        if n % 10 > 0 {
+            let _ = writeln!(text, "    depends_on: [s{}]", n - 1);
+        }
+    }
+    text
+}
+
+/// `count` services that sleep, independent or in a chain.
+fn sleepers(count: usize, order: Order) -> String {
+    let mut text = String::from("services:\n");
+    for n in 0..count {
+        let _ = writeln!(
+            text,
+            "  s{n}:\n    image: busybox\n    command: sleep infinity\n    init: true\n    stop_grace_period: 1s"
+        );
+        if order == Order::Chain && n > 0 {
+            let _ = writeln!(text, "    depends_on: [s{}]", n - 1);
+        }
+    }
+    text
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => None,
+        n if n % 2 == 1 => Some(values[middle]),
+        _ => Some(f64::midpoint(values[middle - 1], values[middle])),
+    }
+}
+
+fn ratio(over: &[f64], under: &[f64]) -> Option<f64> {
+    median(over.iter().zip(under).map(|(a, b)| a / b).collect())
+}
+
+/// Runs of the subjects, and of the floor, in turn.
+#[derive(Default)]
+struct Figures {
+    wall: [Vec<f64>; 4],
+    memory: [Vec<f64>; 3],
+}
+
+impl Figures {
+    fn add(&mut self, subject: usize, run: Run) {
+        self.wall[subject].push(run.wall);
+        self.memory[subject].push(run.memory);
+    }
+
+    fn time(&self, name: &str, target: Option<(&str, f64)>) -> Row {
+        let ratios = [
+            ratio(&self.wall[0], &self.wall[1]),
+            ratio(&self.wall[0], &self.wall[3]),
+        ];
+        Row {
+            name: format!("{name} (ms)"),
+            medians: [0, 1, 2, 3].map(|subject| median(self.wall[subject].clone())),
+            ratios,
+            target: target.map(|(text, most)| {
+                let against = if text.contains("floor") {
+                    ratios[1]
+                } else {
+                    ratios[0]
+                };
+                (text.to_owned(), against.is_some_and(|ratio| ratio <= most))
+            }),
+        }
+    }
+
+    fn peak(&self, name: &str) -> Row {
+        let ratio = ratio(&self.memory[0], &self.memory[1]);
+        Row {
+            name: format!("{name} (peak MiB)"),
+            medians: [
+                median(self.memory[0].clone()),
+                median(self.memory[1].clone()),
+                median(self.memory[2].clone()),
+                None,
+            ],
+            ratios: [ratio, None],
+            target: Some((
+                "≤ 0.25 of 2.40".into(),
+                ratio.is_some_and(|ratio| ratio <= 0.25),
+            )),
+        }
+    }
+}
+
+/// A project in a folder of its own, with what takes it down again.
+struct Project<'a> {
+    folder: tempfile::TempDir,
+    cleaner: &'a Subject,
+}
+
+impl Project<'_> {
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl Drop for Project<'_> {
+    fn drop(&mut self) {
+        self.cleaner
+            .run(self.folder.path(), &["down", "-t", "1", "-v"], &[]);
+    }
+}
+
+impl Bench {
+    fn subjects(&self) -> impl Iterator<Item = (usize, &Subject)> {
+        [Some(&self.dco), Some(&self.compose), self.old.as_ref()]
+            .into_iter()
+            .enumerate()
+            .filter_map(|(index, subject)| Some((index, subject?)))
+    }
+
+    fn project(&self, text: &str) -> Project<'_> {
+        let folder = tempfile::Builder::new()
+            .prefix("dcobench")
+            .tempdir()
+            .expect("a folder");
+        std::fs::write(folder.path().join("docker-compose.yml"), text).expect("a compose file");
+        Project {
+            folder,
+            cleaner: &self.compose,
+        }
+    }
+
+    /// A command that changes nothing, on a project that does not run.
+    fn reading(
+        &self,
+        name: &str,
+        text: &str,
+        args: &[&str],
+        target: Option<(&str, f64)>,
+    ) -> Vec<Row> {
+        vec![self.repeat(text, args).time(name, target)]
+    }
+
+    fn config(&self, name: &str, text: &str) -> Vec<Row> {
+        // The oldest peer knows no `name:`-less 3.x file with merge keys of this size in a sane time.
+        let figures = self.repeat(text, &["config", "-q"]);
+        vec![
+            figures.time(name, Some(("≤ 0.10 of 2.40", 0.10))),
+            figures.peak(name),
+        ]
+    }
+
+    fn repeat(&self, text: &str, args: &[&str]) -> Figures {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("docker-compose.yml"), text).expect("a compose file");
+        let mut figures = Figures::default();
+        for round in 0..=self.runs {
+            for (index, subject) in self
+                .subjects()
+                .filter(|(index, _)| *index < 2 || !text.starts_with("x-"))
+            {
+                let run = subject.run(folder.path(), args, &[]);
+                if round > 0 {
+                    figures.add(index, run);
+                }
+            }
+        }
+        figures
+    }
+
+    /// One container from nothing: the paired differences to the floor, over three times the runs.
+    fn one(&self, name: &str) -> Row {
+        let mut figures = Figures::default();
+        let mut differences = Vec::new();
+        for round in 0..=self.runs * 3 {
+            let begun = Instant::now();
+            let floor = Floor::up(1, Order::Together);
+            let floor_wall = begun.elapsed().as_secs_f64() * 1e3;
+            floor.down();
+            for (index, subject) in self.subjects() {
+                let project = self.project(&sleepers(1, Order::Together));
+                let run = subject.run(project.path(), &["up", "-d"], &["--no-settle"]);
+                if round > 0 {
+                    figures.add(index, run);
+                    if index == 0 {
+                        figures.wall[3].push(floor_wall);
+                        differences.push(run.wall - floor_wall);
+                    }
+                }
+            }
+        }
+        differences.sort_by(f64::total_cmp);
+        // The order statistics that hold the median with 95 %, by the normal approximation.
+        let n = differences.len() as f64;
+        let reach = (1.96 * n.sqrt() / 2.0).ceil() as usize;
+        let middle = differences.len() / 2;
+        let low = differences[middle.saturating_sub(reach)];
+        let high = differences[(middle + reach).min(differences.len() - 1)];
+        let difference = median(differences).unwrap_or(f64::NAN);
+        let mut row = figures.time(name, None);
+        row.target = Some((
+            format!("≤ 20 ms above the floor: {difference:.0} [{low:.0}, {high:.0}]"),
+            difference <= 20.0,
+        ));
+        row
+    }
+
+    /// `up` from nothing and `down` of so many services, beside the floor.
+    fn up(&self, name: &str, count: usize, order: Order) -> Vec<Row> {
+        let (mut up, mut down) = (Figures::default(), Figures::default());
+        // Minutes a round: fewer of them for the larger sizes.
+        let rounds = (self.runs * 20 / (count * count)).clamp(3, self.runs);
+        for round in 0..=rounds {
+            let begun = Instant::now();
+            let floor = Floor::up(count, order);
+            let floor_up = begun.elapsed().as_secs_f64() * 1e3;
+            let begun = Instant::now();
+            floor.down();
+            let floor_down = begun.elapsed().as_secs_f64() * 1e3;
+            if round > 0 {
+                up.wall[3].push(floor_up);
+                down.wall[3].push(floor_down);
+            }
+            for (index, subject) in self
+                .subjects()
+                .filter(|(index, _)| *index < 2 || count < 60)
+            {
+                let project = self.project(&sleepers(count, order));
+                let run = subject.run(project.path(), &["up", "-d"], &["--no-settle"]);
+                let ended = subject.run(project.path(), &["down"], &[]);
+                if round > 0 {
+                    up.add(index, run);
+                    down.add(index, ended);
+                }
+            }
+        }
+        let most = match order {
+            Order::Together => ("≤ 1.10 of the floor", 1.10),
+            Order::Chain => ("≤ 1.15 of the floor", 1.15),
+        };
+        let mut rows = vec![up.time(name, Some(most))];
+        if order == Order::Together {
+            rows.push(down.time(
+                &name.replace("up -d", "down"),
+                Some(("≤ 1.10 of the floor", 1.10)),
+            ));
+        }
+        if count >= 60 {
+            rows.push(up.peak(name));
+        }
+        rows
+    }
+
+    /// A command on a project of so many running services.
+    fn running(
+        &self,
+        name: &str,
+        count: usize,
+        args: &[&str],
+        target: Option<(&str, f64)>,
+    ) -> Vec<Row> {
+        let project = self.project(&sleepers(count, Order::Together));
+        self.compose.run(project.path(), &["up", "-d"], &[]);
+        let mut figures = Figures::default();
+        for round in 0..=self.runs {
+            // Compose 1.29 names containers otherwise: it would make its own.
+            for (index, subject) in self.subjects().filter(|(index, _)| *index < 2) {
+                let run = subject.run(project.path(), args, &[]);
+                if round > 0 {
+                    figures.add(index, run);
+                }
+            }
+        }
+        vec![figures.time(name, target)]
+    }
+
+    /// The last 10,000 lines of five services.
+    fn logs(&self, name: &str) -> Vec<Row> {
+        let mut text = String::from("services:\n");
+        for n in 0..5 {
+            let _ = writeln!(
+                text,
+                "  s{n}:\n    image: busybox\n    init: true\n    stop_grace_period: 1s\n    command: sh -c 'seq 1 12000; sleep infinity'"
+            );
+        }
+        let project = self.project(&text);
+        self.compose
+            .run(project.path(), &["up", "-d", "--wait"], &[]);
+        let mut figures = Figures::default();
+        for round in 0..=self.runs {
+            for (index, subject) in self.subjects().filter(|(index, _)| *index < 2) {
+                let run = subject.run(project.path(), &["logs", "--tail", "10000"], &[]);
+                if round > 0 {
+                    figures.add(index, run);
+                }
+            }
+        }
+        vec![figures.time(name, Some(("≤ 0.33 of 2.40", 0.33)))]
+    }
+}
