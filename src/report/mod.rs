@@ -3,9 +3,13 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod exit;
+pub mod go;
+pub mod log;
 mod progress;
 mod reporter;
 mod style;
+pub mod table;
+pub mod template;
 pub mod units;
 
 pub use exit::{Exit, StdoutClosed, exit_code};
