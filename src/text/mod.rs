@@ -1,5 +1,6 @@
 //! Text helpers that know nothing of compose: sizes, durations, words, matching names.
 
+pub mod dockerignore;
 pub mod duration;
 pub mod float;
 pub mod nearest;
