@@ -4,16 +4,32 @@
 //! cannot be known yet (the id of an image that is still to be built, say) is a condition on an
 //! earlier step's result, written in the plan as data: [`When`].
 
+mod action;
+mod builder;
+mod diverge;
+mod down;
+mod fates;
+mod images;
+mod lifecycle;
 pub mod observed;
+mod replicas;
+mod request;
+mod resources;
+mod sections;
+mod show;
+mod up;
 
+pub use action::*;
+pub use down::{DownImages, DownPolicy, DownVolumes, RemovePolicy, Running, down, remove};
+pub use lifecycle::{Dependents, RestartPolicy, Signal, restart, signal, start, stop};
 pub use observed::Observed;
-
-use std::fmt;
+pub use request::*;
+pub use resources::diverged_volumes;
+pub use up::up;
 
 use crate::diagnostic::Place;
-use crate::gate::{Because, Gate};
-use crate::name::{ContainerId, ImageId, ServiceName};
-use crate::project::Duration;
+use crate::gate::Because;
+use crate::name::{ImageId, ServiceName};
 
 /// The steps of one command, in an order in which each comes after those it waits for.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -60,209 +76,6 @@ pub enum When {
     NotDone(StepId),
     /// Only if one of these steps failed: the way back, or another way to the same end.
     Failed(Vec<StepId>),
-}
-
-/// A container that a step is about.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Target {
-    /// One that the engine holds.
-    Existing {
-        /// Its id.
-        id: ContainerId,
-        /// Its name.
-        name: String,
-    },
-    /// The one that an earlier step creates.
-    Planned {
-        /// The step.
-        step: StepId,
-        /// The name it will bear.
-        name: String,
-    },
-}
-
-/// One of a service's containers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Replica {
-    /// The service.
-    pub service: ServiceName,
-    /// Its number, from 1.
-    pub number: u32,
-    /// Its name: `project-service-1`, or `container_name`.
-    pub name: String,
-}
-
-/// What a step does: one engine call, or one gate.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Action {
-    /// Pulls an image; services that share it share the step.
-    Pull {
-        /// The reference.
-        image: String,
-        /// Who uses it.
-        services: Vec<ServiceName>,
-    },
-    /// Builds a service's image.
-    Build {
-        /// The service.
-        service: ServiceName,
-        /// The reference it is tagged with.
-        image: String,
-    },
-    /// Creates the network of this key.
-    CreateNetwork {
-        /// Its key in the project.
-        key: String,
-        /// Its name.
-        name: String,
-    },
-    /// Removes a network.
-    RemoveNetwork {
-        /// Its id.
-        id: String,
-        /// Its name.
-        name: String,
-    },
-    /// Attaches a container to a network of the project, with the service's aliases and addresses.
-    Connect {
-        /// The container.
-        container: Target,
-        /// The service, for its aliases and addresses.
-        service: ServiceName,
-        /// The network's key.
-        network: String,
-    },
-    /// Detaches a container from a network.
-    Disconnect {
-        /// The container.
-        container: Target,
-        /// The network's name.
-        network: String,
-    },
-    /// Creates the volume of this key.
-    CreateVolume {
-        /// Its key in the project.
-        key: String,
-        /// Its name.
-        name: String,
-    },
-    /// Removes a volume.
-    RemoveVolume {
-        /// Its name.
-        name: String,
-    },
-    /// Removes an image.
-    RemoveImage {
-        /// Its reference.
-        image: String,
-    },
-    /// Creates a container (and attaches it to further networks, where the engine wants that apart).
-    Create {
-        /// Which replica it is.
-        replica: Replica,
-        /// The container it takes the place of: it bears a temporary name until that one is gone,
-        /// and takes over its anonymous volumes.
-        replaces: Option<ContainerId>,
-    },
-    /// Starts a container.
-    Start {
-        /// The container.
-        container: Target,
-        /// Its service.
-        service: ServiceName,
-    },
-    /// Stops a container, with the grace given or its own.
-    Stop {
-        /// The container.
-        container: Target,
-        /// Its service.
-        service: ServiceName,
-        /// How long it may take; none for the container's own.
-        grace: Option<Duration>,
-    },
-    /// Restarts a container in place.
-    Restart {
-        /// The container.
-        container: Target,
-        /// Its service.
-        service: ServiceName,
-        /// How long the stop may take; none for the container's own.
-        grace: Option<Duration>,
-    },
-    /// Removes a container that does not run.
-    Remove {
-        /// The container.
-        container: Target,
-        /// Whether its anonymous volumes go with it.
-        volumes: Volumes,
-    },
-    /// Gives a container its final name.
-    Rename {
-        /// The container.
-        container: Target,
-        /// The new name.
-        to: String,
-    },
-    /// Sends a signal to a running container.
-    Kill {
-        /// The container.
-        container: Target,
-        /// The signal's name or number, as the engine takes it.
-        signal: String,
-    },
-    /// Freezes a running container.
-    Pause {
-        /// The container.
-        container: Target,
-    },
-    /// Thaws a paused container.
-    Unpause {
-        /// The container.
-        container: Target,
-    },
-    /// Nothing by itself: every build and pull of the plan has succeeded when it is passed, and
-    /// from here on containers that exist may be stopped.
-    ImagesReady,
-    /// Waits until a gate opens.
-    Await(Gate),
-    /// Runs one of a service's `pre_start` hooks, in a container of its own.
-    PreStart {
-        /// The service.
-        service: ServiceName,
-        /// Which of its hooks, from 0.
-        index: usize,
-        /// The container it takes volumes from.
-        container: Target,
-    },
-    /// Runs one of a service's hooks in its container.
-    Hook {
-        /// The container.
-        container: Target,
-        /// The service.
-        service: ServiceName,
-        /// Which kind.
-        kind: HookKind,
-        /// Which of its hooks, from 0.
-        index: usize,
-    },
-}
-
-/// Whether a container's anonymous volumes are kept when it is removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Volumes {
-    /// They stay.
-    Keep,
-    /// They go.
-    Remove,
-}
-
-/// When a hook runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HookKind {
-    /// After the container started.
-    PostStart,
-    /// Before it is stopped.
-    PreStop,
 }
 
 /// Why a step is in the plan.
@@ -329,24 +142,33 @@ pub struct FieldChange {
     pub place: Option<Place>,
 }
 
-impl fmt::Display for StepId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{}", self.0)
-    }
-}
-
-impl Target {
-    /// The container's name.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Existing { name, .. } | Self::Planned { name, .. } => name,
-        }
-    }
-}
-
 impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
 }
+
+/// The containers whose service is in the file no more, and the one-offs that ended.
+pub fn orphans<'a>(world: &World<'a>) -> Vec<&'a observed::Container> {
+    let project = world.project;
+    world
+        .observed
+        .containers
+        .iter()
+        .filter(|container| {
+            if container.one_off {
+                return matches!(
+                    container.state,
+                    observed::State::Exited | observed::State::Dead
+                );
+            }
+            let service = &container.service;
+            !project.services.contains_key(service)
+                && !project.disabled_services.contains_key(service)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

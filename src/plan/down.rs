@@ -1,0 +1,260 @@
+//! `down`, `rm`, and what of them other verbs share: dependents stop first, then all is removed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::builder::Builder;
+use super::lifecycle::{Stops, reverse};
+use super::observed::{Container, State};
+use super::replicas::is_up;
+use super::request::{Orphans, World};
+use super::{Action, Cause, Plan, StepId, Target, Volumes};
+use crate::convert::{image_name, label};
+use crate::name::ServiceName;
+
+/// What `down` is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct DownPolicy {
+    /// The services named on the command line, and what depends on them; empty for all.
+    pub services: BTreeSet<ServiceName>,
+    /// Containers whose service is gone.
+    pub orphans: Orphans,
+    /// What becomes of volumes.
+    pub volumes: DownVolumes,
+    /// What becomes of images.
+    pub images: DownImages,
+    /// How long a stop may take; none for each container's own grace.
+    pub grace: Option<Duration>,
+}
+
+/// Which volumes `down` removes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DownVolumes {
+    /// None.
+    #[default]
+    Keep,
+    /// The named ones that the file declares, and the anonymous ones of its containers.
+    Remove,
+}
+
+/// Which images `down` removes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DownImages {
+    /// None.
+    #[default]
+    Keep,
+    /// Those without a name of their own.
+    Local,
+    /// All that services use.
+    All,
+}
+
+/// Plans `down`: containers, then networks, volumes and images.
+pub fn down(world: &World<'_>, policy: &DownPolicy) -> Plan {
+    let mut down = Down {
+        world,
+        steps: Builder::default(),
+        stops: Stops::default(),
+        removed: Vec::new(),
+    };
+    let chosen = chosen(world, policy);
+    let volumes = match policy.volumes {
+        DownVolumes::Keep => Volumes::Keep,
+        DownVolumes::Remove => Volumes::Remove,
+    };
+    for (name, containers) in reverse(world, &chosen) {
+        for container in containers {
+            down.container(&name, container, policy.grace, (Cause::Requested, volumes));
+        }
+    }
+    if policy.orphans == Orphans::Remove {
+        for container in super::orphans(world) {
+            let name = container.service.clone();
+            down.container(
+                &name,
+                container,
+                policy.grace,
+                (Cause::Orphan, Volumes::Keep),
+            );
+        }
+    }
+    down.networks();
+    down.images(policy.images);
+    if policy.volumes == DownVolumes::Remove {
+        down.volumes();
+    }
+    down.steps.finish()
+}
+
+/// The services that go down.
+fn chosen(world: &World<'_>, policy: &DownPolicy) -> BTreeSet<ServiceName> {
+    let project = world.project;
+    match policy.services.is_empty() {
+        true => project
+            .services
+            .keys()
+            .chain(project.disabled_services.keys())
+            .cloned()
+            .collect(),
+        false => world.graph.with_dependents(&policy.services),
+    }
+}
+
+struct Down<'a> {
+    world: &'a World<'a>,
+    steps: Builder,
+    stops: Stops,
+    removed: Vec<(StepId, &'a Container)>,
+}
+
+impl<'a> Down<'a> {
+    fn container(
+        &mut self,
+        name: &ServiceName,
+        container: &'a Container,
+        grace: Option<Duration>,
+        (cause, volumes): (Cause, Volumes),
+    ) {
+        let stop = self.stops.stop(
+            &mut self.steps,
+            self.world,
+            container,
+            (cause.clone(), grace),
+        );
+        let _ = name;
+        let action = Action::Remove {
+            container: Target::of(container),
+            volumes,
+        };
+        let id = self.steps.step(action, cause).after(stop).add();
+        self.removed.push((id, container));
+    }
+
+    /// The networks that the file declares and the engine holds, each after its last container.
+    fn networks(&mut self) {
+        let project = self.world.project;
+        for (key, network) in project.networks.iter().filter(|(_, one)| !one.external) {
+            let there = self.world.observed.networks.iter().filter(|there| {
+                there.name == network.name
+                    && there.labels.get(label::PROJECT) == Some(&project.name)
+                    && there.labels.get(label::NETWORK) == Some(key)
+            });
+            for there in there {
+                let on_it = |container: &Container| {
+                    container.networks.iter().any(|one| {
+                        one.id == there.id || (one.id.is_empty() && one.name == there.name)
+                    })
+                };
+                let after: Vec<StepId> = self
+                    .removed
+                    .iter()
+                    .filter(|(_, container)| on_it(container))
+                    .map(|(step, _)| *step)
+                    .collect();
+                let action = Action::RemoveNetwork {
+                    id: there.id.to_string(),
+                    name: there.name.clone(),
+                };
+                self.steps.step(action, Cause::Requested).after(after).add();
+            }
+        }
+    }
+
+    fn volumes(&mut self) {
+        let project = self.world.project;
+        for volume in project.volumes.values().filter(|one| !one.external) {
+            let there = self.world.observed.volumes.iter();
+            if !there.clone().any(|there| there.name == volume.name) {
+                continue;
+            }
+            let mounts = |container: &Container| {
+                container
+                    .mounts
+                    .iter()
+                    .any(|mount| mount.name == volume.name)
+            };
+            let after: Vec<StepId> = self
+                .removed
+                .iter()
+                .filter(|(_, container)| mounts(container))
+                .map(|(step, _)| *step)
+                .collect();
+            let action = Action::RemoveVolume {
+                name: volume.name.clone(),
+            };
+            self.steps.step(action, Cause::Requested).after(after).add();
+        }
+    }
+
+    fn images(&mut self, which: DownImages) {
+        let project = self.world.project;
+        let mut images: BTreeMap<String, Vec<StepId>> = BTreeMap::new();
+        for (name, service) in &project.services {
+            let wanted = match which {
+                DownImages::Keep => false,
+                DownImages::Local => service.image.is_empty(),
+                DownImages::All => true,
+            };
+            let image = image_name(project, name, service);
+            if !wanted || !self.world.observed.images.contains_key(&image) {
+                continue;
+            }
+            let of = |container: &Container| container.service == *name;
+            let after = self.removed.iter().filter(|(_, one)| of(one));
+            images
+                .entry(image)
+                .or_default()
+                .extend(after.map(|(step, _)| *step));
+        }
+        for (image, after) in images {
+            let action = Action::RemoveImage { image };
+            self.steps.step(action, Cause::Requested).after(after).add();
+        }
+    }
+}
+
+/// What `rm` is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct RemovePolicy {
+    /// The services named on the command line; empty for all.
+    pub services: BTreeSet<ServiceName>,
+    /// Whether those that run are stopped first (`--stop`), else they are left alone.
+    pub running: Running,
+    /// What becomes of anonymous volumes.
+    pub volumes: DownVolumes,
+}
+
+/// What `rm` does with a container that runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Running {
+    /// Leaves it alone.
+    #[default]
+    Keep,
+    /// Stops and removes it.
+    Stop,
+}
+
+/// Plans `rm`: removes the containers that do not run.
+pub fn remove(world: &World<'_>, policy: &RemovePolicy) -> Plan {
+    let mut steps = Builder::default();
+    let mut stops = Stops::default();
+    let volumes = match policy.volumes {
+        DownVolumes::Keep => Volumes::Keep,
+        DownVolumes::Remove => Volumes::Remove,
+    };
+    for (_, containers) in reverse(world, &super::lifecycle::selected(world, &policy.services)) {
+        for container in containers {
+            let up = is_up(container.state);
+            if up && policy.running == Running::Keep || container.state == State::Removing {
+                continue;
+            }
+            let stop = stops.stop(&mut steps, world, container, (Cause::Requested, None));
+            let action = Action::Remove {
+                container: Target::of(container),
+                volumes,
+            };
+            steps.step(action, Cause::Requested).after(stop).add();
+        }
+    }
+    steps.finish()
+}

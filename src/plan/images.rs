@@ -1,0 +1,255 @@
+//! The pulls and builds of a plan: which images are missing, due or asked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::builder::Builder;
+use super::request::{BuildPolicy, PullPolicy, UpPolicy, World};
+use super::{Action, Cause, StepId, When};
+use crate::convert::image_name;
+use crate::diagnostic::Diagnostic;
+use crate::name::ServiceName;
+use crate::project::{MountType, Service};
+
+/// What a plan does for its images.
+#[derive(Debug, Default)]
+pub(super) struct Images {
+    /// The steps after which a service's image is there.
+    pub(super) of: BTreeMap<ServiceName, Vec<StepId>>,
+    /// The steps after which the images are there that a service mounts.
+    pub(super) mounted: BTreeMap<ServiceName, Vec<StepId>>,
+    /// The step after which every image is there; none where nothing is pulled or built.
+    pub(super) ready: Option<StepId>,
+}
+
+/// Adds the pulls and builds.
+///
+/// # Errors
+/// A `pull_policy` that is none.
+pub(super) fn add(
+    steps: &mut Builder,
+    world: &World<'_>,
+    policy: &UpPolicy,
+) -> Result<Images, Diagnostic> {
+    let mut images = Images::default();
+    let mut ends = Vec::new();
+    let mut pulled: BTreeMap<String, StepId> = BTreeMap::new();
+    for (image, pull) in pulls(world, policy)? {
+        let action = Action::Pull {
+            image: image.clone(),
+            services: pull.services.union(&pull.mounted_by).cloned().collect(),
+        };
+        let id = steps.step(action, pull.cause).add();
+        for service in pull.services {
+            images.of.insert(service, vec![id]);
+        }
+        for service in pull.mounted_by {
+            images.mounted.entry(service).or_default().push(id);
+        }
+        if !pull.or_build {
+            ends.push(id);
+        }
+        pulled.insert(image, id);
+    }
+    let builds = builds(world, policy, &pulled)?;
+    for name in build_order(world, &builds) {
+        let service = &world.project.services[&name];
+        let image = image_name(world.project, &name, service);
+        let instead_of = pulled.get(&image).copied();
+        let contexts = built_before(service).filter_map(|other| images.of.get(other));
+        let after: Vec<StepId> = contexts.flatten().copied().collect();
+        let when = instead_of.map_or(When::Always, |pull| When::Failed(vec![pull]));
+        let action = Action::Build {
+            service: name.clone(),
+            image,
+        };
+        let cause = builds[&name].clone();
+        let id = steps.step(action, cause).after(after).when(when).add();
+        images.of.insert(name, vec![id]);
+        ends.push(id);
+    }
+    images.ready = match ends.as_slice() {
+        [] => None,
+        [only] => Some(*only),
+        _ => Some(
+            steps
+                .step(Action::ImagesReady, Cause::Requested)
+                .after(ends)
+                .add(),
+        ),
+    };
+    Ok(images)
+}
+
+/// One image that is pulled.
+struct Pull {
+    cause: Cause,
+    /// Whose containers are made from it.
+    services: BTreeSet<ServiceName>,
+    /// Who mounts it.
+    mounted_by: BTreeSet<ServiceName>,
+    /// Whether a failure is no failure, because a service builds it.
+    or_build: bool,
+}
+
+impl Pull {
+    fn because(cause: Cause) -> Self {
+        Self {
+            cause,
+            services: BTreeSet::new(),
+            mounted_by: BTreeSet::new(),
+            or_build: false,
+        }
+    }
+}
+
+/// The images to pull, each once however many use it.
+fn pulls(world: &World<'_>, policy: &UpPolicy) -> Result<BTreeMap<String, Pull>, Diagnostic> {
+    let mut pulls: BTreeMap<String, Pull> = BTreeMap::new();
+    for (name, service) in &world.project.services {
+        let builds = service.build.is_some() && policy.build != BuildPolicy::Never;
+        if service.provider.is_some() {
+            continue;
+        }
+        let image = image_name(world.project, name, service);
+        let asked =
+            match builds && (service.image.is_empty() || policy.build == BuildPolicy::Always) {
+                true => None,
+                false => pull_cause(world, policy, (name, service), &image)?,
+            };
+        if let Some(cause) = asked {
+            let pull = pulls.entry(image).or_insert_with(|| Pull::because(cause));
+            pull.services.insert(name.clone());
+            pull.or_build |= builds;
+        }
+        for mount in &service.volumes {
+            let missing = mount.r#type == MountType::Image
+                && !world.observed.images.contains_key(&mount.source)
+                && !is_built_here(world, &mount.source);
+            if missing {
+                pulls
+                    .entry(mount.source.clone())
+                    .or_insert_with(|| Pull::because(Cause::Missing))
+                    .mounted_by
+                    .insert(name.clone());
+            }
+        }
+    }
+    Ok(pulls)
+}
+
+fn is_built_here(world: &World<'_>, image: &str) -> bool {
+    world.project.services.iter().any(|(name, service)| {
+        service.build.is_some() && image_name(world.project, name, service) == image
+    })
+}
+
+/// Why a service's image is pulled, if it is.
+fn pull_cause(
+    world: &World<'_>,
+    policy: &UpPolicy,
+    (name, service): (&ServiceName, &Service),
+    image: &str,
+) -> Result<Option<Cause>, Diagnostic> {
+    let (asked, cause) = match policy.pull {
+        Some(asked) => (asked, Cause::Requested),
+        None => (
+            own_policy(name, service)?,
+            Cause::Policy(service.pull_policy.clone()),
+        ),
+    };
+    let known = world.observed.images.get(image);
+    Ok(match (asked, known) {
+        (PullPolicy::Always, _) => Some(cause),
+        (PullPolicy::Never | PullPolicy::Build, _) => None,
+        (_, None) => Some(Cause::Missing),
+        (PullPolicy::After(seconds), Some(known)) => {
+            let due = known
+                .last_tagged
+                .is_none_or(|at| at.saturating_add(seconds) < world.now);
+            due.then_some(cause)
+        }
+        (PullPolicy::Missing, Some(_)) => None,
+    })
+}
+
+fn own_policy(name: &ServiceName, service: &Service) -> Result<PullPolicy, Diagnostic> {
+    PullPolicy::parse(&service.pull_policy).ok_or_else(|| {
+        Diagnostic::error(format!(
+            "service `{name}` has the pull policy `{}`, which is none",
+            service.pull_policy
+        ))
+        .hint("use `always`, `missing`, `never`, `build`, `daily`, `weekly` or `every_<duration>`")
+    })
+}
+
+/// The services to build, and why.
+fn builds(
+    world: &World<'_>,
+    policy: &UpPolicy,
+    pulled: &BTreeMap<String, StepId>,
+) -> Result<BTreeMap<ServiceName, Cause>, Diagnostic> {
+    let mut builds = BTreeMap::new();
+    if policy.build == BuildPolicy::Never {
+        return Ok(builds);
+    }
+    for (name, service) in &world.project.services {
+        if service.build.is_none() || service.provider.is_some() {
+            continue;
+        }
+        let image = image_name(world.project, name, service);
+        let by_policy = match policy.pull {
+            Some(asked) => asked == PullPolicy::Build,
+            None => own_policy(name, service)? == PullPolicy::Build,
+        };
+        let cause = if policy.build == BuildPolicy::Always {
+            Cause::Requested
+        } else if by_policy {
+            Cause::Policy("build".into())
+        } else if pulled.contains_key(&image) || !world.observed.images.contains_key(&image) {
+            Cause::Missing
+        } else if let Some(input) = policy.stale.get(name) {
+            Cause::BuildInputChanged {
+                input: input.clone(),
+            }
+        } else {
+            continue;
+        };
+        builds.insert(name.clone(), cause);
+    }
+    Ok(builds)
+}
+
+/// The services to build, each after those whose images it takes as contexts.
+fn build_order(world: &World<'_>, builds: &BTreeMap<ServiceName, Cause>) -> Vec<ServiceName> {
+    fn visit<'a>(
+        world: &World<'a>,
+        name: &'a ServiceName,
+        seen: &mut BTreeSet<&'a ServiceName>,
+        order: &mut Vec<&'a ServiceName>,
+    ) {
+        if !seen.insert(name) {
+            return;
+        }
+        for other in built_before(&world.project.services[name]) {
+            if let Some((other, _)) = world.project.services.get_key_value(other) {
+                visit(world, other, seen, order);
+            }
+        }
+        order.push(name);
+    }
+    let (mut seen, mut order) = (BTreeSet::new(), Vec::new());
+    for name in world.project.services.keys() {
+        visit(world, name, &mut seen, &mut order);
+    }
+    order.retain(|name| builds.contains_key(*name));
+    order.into_iter().cloned().collect()
+}
+
+/// The services whose images a build takes as contexts.
+fn built_before(service: &Service) -> impl Iterator<Item = &str> {
+    service
+        .build
+        .iter()
+        .flat_map(|build| build.additional_contexts.values())
+        .filter_map(|context| context.strip_prefix("service:"))
+}

@@ -1,0 +1,11 @@
+//! Whole-text tests of plans, with no engine: a stage is built, a verb is planned, the text is
+//! compared.
+
+mod stage;
+
+mod gates;
+mod recreate;
+mod resources;
+mod speed;
+mod up;
+mod verbs;
