@@ -6,6 +6,7 @@
 
 mod build;
 mod deploy;
+mod json;
 mod provenance;
 mod render;
 mod resource;
@@ -14,6 +15,7 @@ mod service;
 
 pub use build::*;
 pub use deploy::*;
+pub use json::{json, write_compact};
 pub use provenance::*;
 pub use render::{Form, Render, Tree};
 pub(crate) use render::{model, serialize_as_json};

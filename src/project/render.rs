@@ -195,6 +195,8 @@ impl Render for serde_json::Value {
                 .or_else(|| number.as_u64().map(Tree::Uint))
                 .unwrap_or_else(|| Tree::Float(number.as_f64().unwrap_or_default())),
             Self::String(text) => Tree::Text(text.clone()),
+            // Go's JSON shows an empty list of an extension as `null`.
+            Self::Array(items) if items.is_empty() && form == Form::Json => Tree::Null,
             Self::Array(items) => items.render(form),
             Self::Object(entries) => {
                 let mut entries: Vec<(Cow<'static, str>, Tree)> = entries
