@@ -5,7 +5,9 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use tar::{Builder, EntryType, Header};
+use tokio::sync::mpsc::Sender;
 
 /// What became of the paths of a batch.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -107,9 +109,10 @@ impl Read for Exactly {
     }
 }
 
-/// Hands what is written to it on, in pieces, to whoever sends it: memory stays flat.
+/// Hands what is written to it on to several readers, in pieces: memory stays flat, and the files
+/// are read once however many containers take them.
 pub struct Pieces {
-    sender: tokio::sync::mpsc::Sender<Vec<u8>>,
+    senders: Vec<Sender<Bytes>>,
     piece: Vec<u8>,
 }
 
@@ -117,10 +120,10 @@ pub struct Pieces {
 const PIECE: usize = 64 * 1024;
 
 impl Pieces {
-    /// Writes into a channel; blocks while it is full, so it belongs on a blocking thread.
-    pub fn new(sender: tokio::sync::mpsc::Sender<Vec<u8>>) -> Self {
+    /// Writes into channels; blocks while one is full, so it belongs on a blocking thread.
+    pub fn new(senders: Vec<Sender<Bytes>>) -> Self {
         Self {
-            sender,
+            senders,
             piece: Vec::with_capacity(PIECE),
         }
     }
@@ -141,10 +144,17 @@ impl Write for Pieces {
         if self.piece.is_empty() {
             return Ok(());
         }
-        let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE));
-        self.sender
-            .blocking_send(piece)
-            .map_err(|_| io::ErrorKind::BrokenPipe.into())
+        let piece = Bytes::from(std::mem::replace(
+            &mut self.piece,
+            Vec::with_capacity(PIECE),
+        ));
+        // A reader that is gone has failed and says why itself; the others go on.
+        self.senders
+            .retain(|sender| sender.blocking_send(piece.clone()).is_ok());
+        match self.senders.is_empty() {
+            true => Err(io::ErrorKind::BrokenPipe.into()),
+            false => Ok(()),
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! The live-reload loop: file events → change set → plan → execute.
 
+pub mod act;
 pub mod archive;
 pub mod batch;
+pub mod inside;
 pub mod noise;
 pub mod program;
 pub mod rule;
