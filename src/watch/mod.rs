@@ -7,4 +7,5 @@ pub mod inside;
 pub mod noise;
 pub mod program;
 pub mod rule;
+pub mod seat;
 pub mod source;
