@@ -104,11 +104,8 @@ impl Logs {
     /// Appends what is said about a source itself: `web-1 exited with code 0`.
     pub fn status(&self, source: Source, text: &str, to: &mut Vec<u8>) {
         let source = &self.sources[source.0];
-        to.extend_from_slice(
-            source
-                .paint(&format!("{} {text}\n", source.name))
-                .as_bytes(),
-        );
+        let line = format!("{RESET_LINE}{} {text}\n", source.name);
+        to.extend_from_slice(source.paint(&line).as_bytes());
     }
 }
 
