@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use super::interactive::DetachKeys;
 use super::{Globals, Identity};
+use crate::engine::{DockerConfig, Engine, Selection, TlsFlags};
 use crate::event::Events;
 use crate::report::{Reporter, Style};
 
@@ -52,6 +54,41 @@ impl Context {
     /// Where what happens is said.
     pub fn events(&self) -> Events {
         self.reporter.events()
+    }
+
+    /// Docker's own configuration; `--config` names its directory.
+    pub fn docker_config(&self) -> DockerConfig {
+        let dir = self.globals.config.as_ref();
+        DockerConfig::load(&|name| match (name, dir) {
+            ("DOCKER_CONFIG", Some(dir)) => Some(dir.display().to_string()),
+            _ => self.env.get(name).map(str::to_owned),
+        })
+    }
+
+    /// The engine that is meant. Whether anybody answers shows with the first call.
+    pub fn engine(&self) -> Result<Engine> {
+        let globals = &self.globals;
+        let selection = Selection {
+            host: globals.host.last().cloned(),
+            context: globals.context.clone(),
+            tls: TlsFlags {
+                enabled: globals.tls,
+                verify: globals.tlsverify,
+                ca: globals.tlscacert.clone(),
+                certificate: globals.tlscert.clone(),
+                key: globals.tlskey.clone(),
+            },
+        };
+        Ok(Engine::from_environment(&selection, &self.docker_config())?)
+    }
+
+    /// The keys that leave a container's terminal: as given, as configured, or docker's.
+    pub fn detach_keys(&self, given: Option<&str>) -> Result<DetachKeys> {
+        let configured = || self.docker_config().file.detach_keys;
+        let keys = given.map(str::to_owned).or_else(configured);
+        Ok(DetachKeys::parse(
+            keys.as_deref().unwrap_or(DetachKeys::DEFAULT),
+        )?)
     }
 
     /// Where dco keeps what it may forget: `$XDG_STATE_HOME/dco`, by default `~/.local/state/dco`.

@@ -17,8 +17,12 @@
 
 mod argv;
 mod context;
+mod exec;
 mod global;
+mod interactive;
 mod parse;
+mod project;
+mod target;
 mod usage;
 mod version;
 
@@ -120,7 +124,10 @@ macro_rules! verb {
 }
 
 /// Every verb, in the order of the help.
-const VERBS: &[Verb] = &[verb!(version, "Show the version")];
+const VERBS: &[Verb] = &[
+    verb!(exec, "Run a command in a running container"),
+    verb!(version, "Show the version"),
+];
 
 /// Parses, dispatches, reports, and picks the exit code.
 pub fn main(args: Vec<OsString>) -> ExitCode {

@@ -19,6 +19,23 @@ pub struct Selection {
     pub host: Option<String>,
     /// `--context`.
     pub context: Option<String>,
+    /// `--tls` and its kin.
+    pub tls: TlsFlags,
+}
+
+/// What the command line says about encryption; it beats the environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsFlags {
+    /// `--tls`.
+    pub enabled: bool,
+    /// `--tlsverify`.
+    pub verify: bool,
+    /// `--tlscacert`.
+    pub ca: Option<PathBuf>,
+    /// `--tlscert`.
+    pub certificate: Option<PathBuf>,
+    /// `--tlskey`.
+    pub key: Option<PathBuf>,
 }
 
 /// The address of an engine.
@@ -126,7 +143,7 @@ impl Endpoint {
         };
         match (context.filter(|name| name != "default"), host) {
             (Some(context), _) => from_context(&context, config),
-            (None, Some(host)) => Self::parse(&host, tls_from_environment(config, env)),
+            (None, Some(host)) => Self::parse(&host, chosen_tls(&selection.tls, config, env)),
             (None, None) => Ok(Self::Unix(well_known_socket(env))),
         }
     }
@@ -244,15 +261,28 @@ fn well_known_socket(env: Lookup<'_>) -> PathBuf {
         .clone()
 }
 
-/// `DOCKER_TLS_VERIFY`, `DOCKER_TLS` and `DOCKER_CERT_PATH`.
-fn tls_from_environment(config: &DockerConfig, env: Lookup<'_>) -> Option<Tls> {
-    let verify = match (set(env, "DOCKER_TLS_VERIFY"), set(env, "DOCKER_TLS")) {
-        (Some(_), _) => Verify::Peer,
-        (None, Some(_)) => Verify::Nothing,
-        (None, None) => return None,
-    };
+/// `--tlsverify`, `--tls`, `DOCKER_TLS_VERIFY`, `DOCKER_TLS` and `DOCKER_CERT_PATH`.
+fn chosen_tls(flags: &TlsFlags, config: &DockerConfig, env: Lookup<'_>) -> Option<Tls> {
+    let verify = flags.verify || (!flags.enabled && set(env, "DOCKER_TLS_VERIFY").is_some());
+    let enabled = verify || flags.enabled || set(env, "DOCKER_TLS").is_some();
+    if !enabled {
+        return None;
+    }
     let dir = set(env, "DOCKER_CERT_PATH").map_or_else(|| config.dir.clone(), PathBuf::from);
-    Some(tls_in(&dir, verify))
+    let verify = match verify {
+        true => Verify::Peer,
+        false => Verify::Nothing,
+    };
+    let found = tls_in(&dir, verify);
+    Some(Tls {
+        ca: flags.ca.clone().or(found.ca),
+        identity: flags
+            .certificate
+            .clone()
+            .zip(flags.key.clone())
+            .or(found.identity),
+        verify,
+    })
 }
 
 /// The material that a directory holds.

@@ -24,7 +24,7 @@ use std::sync::Arc;
 pub use archive::{PathStat, Unpack};
 pub use config::{ConfigFile, DockerConfig, Proxy};
 pub use containers::{Commit, Filters, Removal, Started, Until, Waiting, Which, labelled};
-pub use endpoint::{Endpoint, Lookup, Selection, Tls, Verify};
+pub use endpoint::{Endpoint, Lookup, Selection, Tls, TlsFlags, Verify};
 pub use error::{Error, Result};
 pub use exec::Attach;
 pub use images::{Progress, ProgressError, ProgressTransfer};

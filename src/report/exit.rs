@@ -84,6 +84,8 @@ fn says(error: &anyhow::Error) -> Vec<Diagnostic> {
             all.clone()
         } else if let Some(one) = cause.downcast_ref::<Diagnostic>() {
             vec![one.clone()]
+        } else if let Some(error) = cause.downcast_ref::<crate::engine::Error>() {
+            vec![error.diagnostic()]
         } else {
             outer.push_str(&format!("{cause}: "));
             continue;

@@ -6,6 +6,7 @@ mod exit;
 pub mod go;
 pub mod log;
 mod progress;
+mod raw;
 mod reporter;
 mod style;
 pub mod table;
@@ -13,6 +14,7 @@ pub mod template;
 pub mod units;
 
 pub use exit::{Exit, StdoutClosed, exit_code};
+pub use raw::RawOutput;
 pub use reporter::Reporter;
 pub use style::{Ansi, ProgressMode, Style};
 

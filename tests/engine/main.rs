@@ -4,4 +4,5 @@
 mod support;
 
 mod client;
+mod exec;
 mod harness;
