@@ -1,14 +1,14 @@
 //! Where file events come from: the platform's watcher on the folders that matter, or polling.
 //!
 //! Only folders that a root does not prune are registered: a watch costs kernel memory, and most
-//! of a tree (dependencies, version control) never matters. What may have been missed (an overflow
-//! of the kernel's queue, a folder that vanished and came back) is said as [`Change::Rescan`], so
-//! that no final state is lost.
+//! of a tree (dependencies, version control) never matters. After an overflow of the kernel's queue
+//! the tree is compared with what was known of it, so that no final state is lost.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use notify::event::{EventKind, ModifyKind, RenameMode};
 use notify::{Config, ErrorKind, PollWatcher, RecommendedWatcher, RecursiveMode, Watcher};
@@ -27,14 +27,18 @@ pub struct Root {
     pub prune: Arc<dyn Fn(&Path) -> bool + Send + Sync>,
 }
 
-/// Something changed.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Change {
-    /// This path was made, written, renamed, removed, or got other permissions.
-    Path(PathBuf),
-    /// Anything below this path may have changed.
-    Rescan(PathBuf),
+/// What is known of a path: two of them differ where a program that reads it would notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    inode: (u64, u64),
+    mode: u32,
+    size: u64,
+    modified: (i64, i64),
 }
+
+/// How old a modification has to be before an equal stamp proves that nothing changed since: file
+/// systems count time in ticks of up to ten milliseconds, and a second write may share one.
+const SETTLED: Duration = Duration::from_millis(100);
 
 /// A watcher over roots.
 pub struct Source {
@@ -42,6 +46,7 @@ pub struct Source {
     events: UnboundedReceiver<notify::Result<notify::Event>>,
     roots: Vec<Root>,
     folders: HashSet<PathBuf>,
+    known: HashMap<PathBuf, Stamp>,
     /// Folders watched only because a root below them is gone.
     ancestors: HashSet<PathBuf>,
     polling: bool,
@@ -62,6 +67,7 @@ impl Source {
             events,
             roots,
             folders: HashSet::new(),
+            known: HashMap::new(),
             ancestors: HashSet::new(),
             polling: false,
         };
@@ -79,10 +85,11 @@ impl Source {
         self.folders.len()
     }
 
-    /// Waits for changes: everything that has arrived by then, without repeats.
+    /// Waits for changes: every path that was made, written, renamed, removed, or got other
+    /// permissions by then.
     ///
     /// None where the platform's watcher is gone.
-    pub async fn next(&mut self) -> Option<BTreeSet<Change>> {
+    pub async fn next(&mut self) -> Option<BTreeSet<PathBuf>> {
         loop {
             let mut changes = BTreeSet::new();
             let event = self.events.recv().await?;
@@ -98,9 +105,10 @@ impl Source {
     }
 
     fn register_roots(&mut self) -> notify::Result<()> {
+        let mut found = BTreeSet::new();
         for root in self.roots.clone() {
             match std::fs::metadata(&root.path) {
-                Ok(found) if found.is_dir() => self.register(&root, &root.path, &mut |_| {})?,
+                Ok(it) if it.is_dir() => self.register(&root, &root.path, &mut found)?,
                 Ok(_) => self.add_folder(root.path.parent().unwrap_or(&root.path))?,
                 Err(_) => self.watch_ancestor(&root.path)?,
             }
@@ -108,12 +116,12 @@ impl Source {
         Ok(())
     }
 
-    /// Registers a folder and those below it, and names every path in them.
+    /// Registers a folder and those below it; what in them is not as it was known goes to `found`.
     fn register(
         &mut self,
         root: &Root,
         folder: &Path,
-        found: &mut dyn FnMut(PathBuf),
+        found: &mut BTreeSet<PathBuf>,
     ) -> notify::Result<()> {
         let mut pending = vec![folder.to_path_buf()];
         while let Some(folder) = pending.pop() {
@@ -130,10 +138,38 @@ impl Source {
                     }
                     pending.push(path.clone());
                 }
-                found(path);
+                if self.is_news(&path) {
+                    found.insert(path);
+                }
             }
         }
         Ok(())
+    }
+
+    /// Whether a path is not as it was known; from now on it is.
+    fn is_news(&mut self, path: &Path) -> bool {
+        let Ok(found) = std::fs::symlink_metadata(path) else {
+            return self.known.remove(path).is_some();
+        };
+        let stamp = Stamp {
+            inode: (found.dev(), found.ino()),
+            mode: found.mode(),
+            size: if found.is_dir() { 0 } else { found.size() },
+            // A folder's time changes with its entries, which are named themselves.
+            modified: if found.is_dir() {
+                (0, 0)
+            } else {
+                (found.mtime(), found.mtime_nsec())
+            },
+        };
+        let before = self.known.insert(path.to_path_buf(), stamp);
+        let is_settled = || {
+            let modified = found.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            SystemTime::now()
+                .duration_since(modified)
+                .is_ok_and(|age| age > SETTLED)
+        };
+        before != Some(stamp) || (!found.is_dir() && !is_settled())
     }
 
     fn add_folder(&mut self, folder: &Path) -> notify::Result<()> {
@@ -173,23 +209,12 @@ impl Source {
         Ok(())
     }
 
-    fn take(&mut self, event: notify::Result<notify::Event>, changes: &mut BTreeSet<Change>) {
-        let event = match event {
-            Ok(event) => event,
-            Err(_) => {
-                // The platform's watcher lost something: everything may have changed.
-                changes.extend(
-                    self.roots
-                        .iter()
-                        .map(|root| Change::Rescan(root.path.clone())),
-                );
-                return;
-            }
-        };
-        if event.need_rescan() {
-            self.reregister(changes);
+    fn take(&mut self, event: notify::Result<notify::Event>, changes: &mut BTreeSet<PathBuf>) {
+        // An error is an event that the watcher could not read: as good as an overflow.
+        let Some(event) = event.ok().filter(|event| !event.need_rescan()) else {
+            self.compare(changes);
             return;
-        }
+        };
         if matches!(event.kind, EventKind::Access(_)) {
             return;
         }
@@ -199,10 +224,12 @@ impl Source {
                 EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From))
             );
             if gone && self.folders.contains(path) {
-                self.forget(path);
+                self.forget(path, changes);
             }
             if self.is_wanted(path) {
-                changes.insert(Change::Path(path.clone()));
+                if self.is_news(path) || gone {
+                    changes.insert(path.clone());
+                }
                 self.welcome(path, changes);
             }
         }
@@ -221,50 +248,59 @@ impl Source {
     }
 
     /// Registers a folder that appeared, and names what it brought along.
-    fn welcome(&mut self, path: &Path, changes: &mut BTreeSet<Change>) {
+    fn welcome(&mut self, path: &Path, changes: &mut BTreeSet<PathBuf>) {
         let is_folder = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_dir());
         if !is_folder || self.folders.contains(path) {
             return;
         }
         for root in self.roots.clone() {
             if path.starts_with(&root.path) && !(root.prune)(path) {
-                let registered = self.register(&root, path, &mut |found| {
-                    changes.insert(Change::Path(found));
-                });
-                if registered.is_err() {
-                    changes.insert(Change::Rescan(path.to_path_buf()));
-                }
+                // What cannot be registered now is tried again at the folder's next event.
+                let _ = self.register(&root, path, changes);
             }
         }
     }
 
-    fn forget(&mut self, folder: &Path) {
-        let below: Vec<PathBuf> = self
-            .folders
-            .iter()
-            .filter(|known| known.starts_with(folder))
-            .cloned()
-            .collect();
-        for known in below {
-            // The kernel drops the watch of a removed folder itself: then there is nothing to undo.
-            let _ = self.watcher.unwatch(&known);
-            self.folders.remove(&known);
-        }
+    /// Lets go of a folder that is gone, with all that is known below it.
+    fn forget(&mut self, folder: &Path, changes: &mut BTreeSet<PathBuf>) {
+        self.folders.retain(|known| {
+            let gone = known.starts_with(folder);
+            if gone {
+                // The kernel drops the watch of a removed folder itself: then there is nothing to undo.
+                let _ = self.watcher.unwatch(known);
+            }
+            !gone
+        });
+        self.known.retain(|path, _| {
+            let gone = path.starts_with(folder) && path != folder;
+            if gone {
+                changes.insert(path.clone());
+            }
+            !gone
+        });
     }
 
-    /// The kernel's queue overflowed: folders may have appeared unseen.
-    fn reregister(&mut self, changes: &mut BTreeSet<Change>) {
+    /// Compares every tree with what was known of it: the kernel's queue overflowed.
+    fn compare(&mut self, changes: &mut BTreeSet<PathBuf>) {
+        for path in self.known.keys().cloned().collect::<Vec<_>>() {
+            if std::fs::symlink_metadata(&path).is_err() {
+                self.folders.remove(&path);
+                self.known.remove(&path);
+                changes.insert(path);
+            }
+        }
         for root in self.roots.clone() {
             if root.path.is_dir() {
-                // A failure leaves what is registered: the rescan still finds this state.
-                let _ = self.register(&root, &root.path, &mut |_| {});
+                // A failure leaves what is registered: its events still come.
+                let _ = self.register(&root, &root.path, changes);
+            } else if self.is_news(&root.path) {
+                changes.insert(root.path);
             }
-            changes.insert(Change::Rescan(root.path));
         }
     }
 
     /// A root that vanished is looked for, from the nearest folder above it that exists.
-    fn look_for_missing_roots(&mut self, changes: &mut BTreeSet<Change>) {
+    fn look_for_missing_roots(&mut self, changes: &mut BTreeSet<PathBuf>) {
         let mut missing = false;
         for root in self.roots.clone() {
             let Ok(found) = std::fs::metadata(&root.path) else {
@@ -274,10 +310,8 @@ impl Source {
                 continue;
             };
             if found.is_dir() && !self.folders.contains(&root.path) {
-                let registered = self.register(&root, &root.path, &mut |_| {});
-                if registered.is_ok() {
-                    changes.insert(Change::Rescan(root.path.clone()));
-                }
+                // Tried again at the next event of the folder above it.
+                let _ = self.register(&root, &root.path, changes);
             }
         }
         if missing {
@@ -338,13 +372,9 @@ mod tests {
     }
 
     /// Waits until every wanted path was named, or a deadline.
-    async fn until(source: &mut Source, wanted: &[PathBuf]) -> BTreeSet<Change> {
+    async fn until(source: &mut Source, wanted: &[PathBuf]) -> BTreeSet<PathBuf> {
         let mut seen = BTreeSet::new();
-        let all = |seen: &BTreeSet<Change>| {
-            wanted
-                .iter()
-                .all(|path| seen.contains(&Change::Path(path.clone())))
-        };
+        let all = |seen: &BTreeSet<PathBuf>| wanted.iter().all(|path| seen.contains(path));
         let waiting = async {
             while !all(&seen) {
                 seen.extend(source.next().await.expect("the watcher lives"));
@@ -407,5 +437,31 @@ mod tests {
         fs::write(&other, "2").unwrap();
         fs::rename(&other, &file).unwrap();
         until(&mut source, &[file]).await;
+    }
+
+    #[tokio::test]
+    async fn after_an_overflow_the_tree_is_compared_with_what_was_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let top = folder.path().canonicalize().unwrap();
+        for name in ["same.py", "written.py", "removed.py"] {
+            fs::write(top.join(name), "1").unwrap();
+        }
+        let mut source = Source::new(vec![root(&top)]).unwrap();
+        fs::write(top.join("written.py"), "22").unwrap();
+        fs::remove_file(top.join("removed.py")).unwrap();
+        fs::create_dir_all(top.join("new/er")).unwrap();
+        fs::write(top.join("new/er/made.py"), "1").unwrap();
+        // What the events say does not count here: only what a comparison finds.
+        std::thread::sleep(SETTLED * 2);
+        let mut changes = BTreeSet::new();
+        source.compare(&mut changes);
+        let expected = [
+            "new",
+            "new/er",
+            "new/er/made.py",
+            "removed.py",
+            "written.py",
+        ];
+        assert_eq!(changes, expected.map(|name| top.join(name)).into());
     }
 }
