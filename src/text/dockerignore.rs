@@ -72,14 +72,23 @@ impl Patterns {
 
     /// Whether the path, or a folder that it is in, is matched. `path` is relative to the context,
     /// its parts separated by `/`.
+    ///
+    /// It is asked folder by folder, as a build walks its context: what matched a folder holds for
+    /// everything below, and only what could change the verdict is looked at.
     pub fn matches(&self, path: &str) -> bool {
-        self.0.iter().fold(false, |matched, pattern| {
-            // Only what could change the verdict is looked at.
-            match pattern.takes_back == matched && pattern.matches(path) {
-                true => !matched,
-                false => matched,
+        let mut held = vec![false; self.0.len()];
+        let mut matched = false;
+        let ends = path.match_indices('/').map(|(at, _)| at);
+        for end in ends.chain([path.len()]) {
+            matched = false;
+            for (pattern, held) in self.0.iter().zip(&mut held) {
+                *held |= pattern.takes_back == matched && pattern.whole.is_match(&path[..end]);
+                if *held {
+                    matched = !pattern.takes_back;
+                }
             }
-        })
+        }
+        matched
     }
 
     /// Whether anything in a folder that is matched could be taken back; else the walk may pass
@@ -118,13 +127,6 @@ impl Pattern {
         })
     }
 
-    /// Whether it matches the path or a folder above it.
-    fn matches(&self, path: &str) -> bool {
-        let ends = path.match_indices('/').map(|(at, _)| at);
-        ends.chain([path.len()])
-            .any(|end| self.whole.is_match(&path[..end]))
-    }
-
     fn may_match_below(&self, folder: &str) -> bool {
         let mut parts = self.parts.iter();
         for name in folder.split('/').filter(|name| !name.is_empty()) {
@@ -141,6 +143,13 @@ impl Pattern {
 /// The regular expression of a pattern; none where it is no pattern.
 fn expression(pattern: &str) -> Option<Regex> {
     let mut out = String::from("^(?s:");
+    // A text behind `**` ends the path, wherever in a name it begins.
+    if let Some(end) = pattern.strip_prefix("**")
+        && !end.is_empty()
+        && !end.contains(['*', '?', '[', ']', '\\', '/'])
+    {
+        return Regex::new(&format!("(?s){}$", regex::escape(end))).ok();
+    }
     let mut rest = pattern.chars().peekable();
     while let Some(char) = rest.next() {
         match char {
@@ -270,5 +279,282 @@ mod tests {
         assert!(patterns("a\n!**/keep").may_take_back_below("a/x/y"));
         assert!(patterns("src/*/x").may_match_below("src/lib"));
         assert!(!patterns("src/*/x").may_match_below("src/lib/x"));
+    }
+
+    const TREE: [&str; 31] = [
+        "foo",
+        "bar",
+        "a/foo",
+        "a/bar",
+        "a/b/foo",
+        "a/b/c/foo",
+        "build/keep",
+        "build/x",
+        "build/sub/keep",
+        "x.txt",
+        "a/x.txt",
+        "a/b/y.txt",
+        "README.md",
+        "README-secret.md",
+        "docs/README.md",
+        ".git/config",
+        ".env",
+        "node_modules/m/index.js",
+        "a/node_modules/m/i.js",
+        "src/main.rs",
+        "src/main.rs.bak",
+        "a b",
+        "a/c d",
+        "foo1",
+        "foo12",
+        "Xfoo",
+        "#hash",
+        "!bang",
+        "lib/lib/lib",
+        "é/ü",
+        "deep/1/2/3/4/f",
+    ];
+
+    /// What a build sends of [`TREE`], passing by the folders that it may.
+    fn sent(patterns: &str) -> Vec<&'static str> {
+        let patterns = Patterns::read(patterns).unwrap();
+        let passed_by =
+            |folder: &str| patterns.matches(folder) && !patterns.may_take_back_below(folder);
+        let goes = |path: &&'static str| {
+            let mut folders = path.match_indices('/').map(|(at, _)| &path[..at]);
+            !folders.any(passed_by) && !patterns.matches(path)
+        };
+        TREE.into_iter().filter(goes).collect()
+    }
+
+    enum Fact {
+        Sent(&'static [&'static str]),
+        Left(&'static [&'static str]),
+    }
+    use Fact::{Left, Sent};
+
+    /// The facts are what `COPY . /` copied in builds of Docker Compose 2.40.3.
+    #[test]
+    fn a_build_sends_what_compose_sends() {
+        for (patterns, fact) in [
+            ("foo", Left(&["foo"])),
+            ("/foo", Left(&["foo"])),
+            ("foo/", Left(&["foo"])),
+            ("./foo", Left(&["foo"])),
+            ("*.txt", Left(&["x.txt"])),
+            ("**/*.txt", Left(&["x.txt", "a/x.txt", "a/b/y.txt"])),
+            ("*/*.txt", Left(&["a/x.txt"])),
+            ("build\n!build/keep", Left(&["build/x", "build/sub/keep"])),
+            ("build/*\n!build/keep", Left(&["build/x", "build/sub/keep"])),
+            ("build\n!build/sub", Left(&["build/keep", "build/x"])),
+            ("*\n!src", Sent(&["src/main.rs", "src/main.rs.bak"])),
+            ("*\n!src/main.rs", Sent(&["src/main.rs"])),
+            ("**\n!a/b", Sent(&["a/b/foo", "a/b/c/foo", "a/b/y.txt"])),
+            ("**/foo", Left(&["foo", "a/foo", "a/b/foo", "a/b/c/foo"])),
+            ("a/**/foo", Left(&["a/foo", "a/b/foo", "a/b/c/foo"])),
+            (
+                "a/**",
+                Left(&[
+                    "a/foo",
+                    "a/bar",
+                    "a/b/foo",
+                    "a/b/c/foo",
+                    "a/x.txt",
+                    "a/b/y.txt",
+                    "a/node_modules/m/i.js",
+                    "a/c d",
+                ]),
+            ),
+            (
+                "a/**\n!a/b/foo",
+                Left(&[
+                    "a/foo",
+                    "a/bar",
+                    "a/b/c/foo",
+                    "a/x.txt",
+                    "a/b/y.txt",
+                    "a/node_modules/m/i.js",
+                    "a/c d",
+                ]),
+            ),
+            (
+                "**/node_modules",
+                Left(&["node_modules/m/index.js", "a/node_modules/m/i.js"]),
+            ),
+            ("node_modules", Left(&["node_modules/m/index.js"])),
+            (
+                "*.md\n!README*.md\nREADME-secret.md",
+                Left(&["README-secret.md"]),
+            ),
+            ("*.md\nREADME-secret.md\n!README*.md", Left(&[])),
+            (" foo ", Left(&["foo"])),
+            ("# c\nfoo", Left(&["foo"])),
+            ("#hash", Left(&[])),
+            ("\\#hash", Left(&["#hash"])),
+            ("!foo", Left(&[])),
+            ("foo\n!foo", Left(&[])),
+            (
+                "a/b/..",
+                Left(&[
+                    "a/foo",
+                    "a/bar",
+                    "a/b/foo",
+                    "a/b/c/foo",
+                    "a/x.txt",
+                    "a/b/y.txt",
+                    "a/node_modules/m/i.js",
+                    "a/c d",
+                ]),
+            ),
+            ("../foo", Left(&[])),
+            ("a//b", Left(&["a/b/foo", "a/b/c/foo", "a/b/y.txt"])),
+            ("fo?", Left(&["foo"])),
+            ("foo?", Left(&["foo1"])),
+            ("foo[0-9]", Left(&["foo1"])),
+            ("foo[0-9]*", Left(&["foo1", "foo12"])),
+            (
+                "[^a]*",
+                Sent(&[
+                    "a/foo",
+                    "a/bar",
+                    "a/b/foo",
+                    "a/b/c/foo",
+                    "a/x.txt",
+                    "a/b/y.txt",
+                    "a/node_modules/m/i.js",
+                    "a b",
+                    "a/c d",
+                ]),
+            ),
+            (
+                "**foo",
+                Left(&["foo", "a/foo", "a/b/foo", "a/b/c/foo", "Xfoo"]),
+            ),
+            ("*foo", Left(&["foo", "Xfoo"])),
+            (
+                "a/b/c/foo\na",
+                Left(&[
+                    "a/foo",
+                    "a/bar",
+                    "a/b/foo",
+                    "a/b/c/foo",
+                    "a/x.txt",
+                    "a/b/y.txt",
+                    "a/node_modules/m/i.js",
+                    "a/c d",
+                ]),
+            ),
+            ("*\n!a/x.txt\na", Sent(&["a/x.txt"])),
+            ("\\!bang", Left(&["!bang"])),
+            ("é", Left(&["é/ü"])),
+            ("a b", Left(&["a b"])),
+            ("deep/*/2", Left(&["deep/1/2/3/4/f"])),
+            ("deep/**/4", Left(&["deep/1/2/3/4/f"])),
+            ("deep/**/4/**", Left(&["deep/1/2/3/4/f"])),
+            ("lib/lib", Left(&["lib/lib/lib"])),
+            ("**/lib", Left(&["lib/lib/lib"])),
+            ("**/*.rs*\n!**/main.rs", Left(&["src/main.rs.bak"])),
+            (".*", Left(&[".git/config", ".env"])),
+            (".git\n.env*", Left(&[".git/config", ".env"])),
+            (
+                "a\n!a/b\na/b/c",
+                Left(&[
+                    "a/foo",
+                    "a/bar",
+                    "a/b/c/foo",
+                    "a/x.txt",
+                    "a/node_modules/m/i.js",
+                    "a/c d",
+                ]),
+            ),
+            ("\n  \nfoo", Left(&["foo"])),
+            (
+                "a/*",
+                Left(&[
+                    "a/foo",
+                    "a/bar",
+                    "a/b/foo",
+                    "a/b/c/foo",
+                    "a/x.txt",
+                    "a/b/y.txt",
+                    "a/node_modules/m/i.js",
+                    "a/c d",
+                ]),
+            ),
+            ("a/*/foo", Left(&["a/b/foo"])),
+            ("*/foo", Left(&["a/foo"])),
+            ("**/", Sent(&[])),
+            ("/", Left(&[])),
+            (".", Left(&[])),
+            ("**/b/**", Left(&["a/b/foo", "a/b/c/foo", "a/b/y.txt"])),
+            ("*/**/foo", Left(&["a/foo", "a/b/foo", "a/b/c/foo"])),
+            ("src/**/*.rs", Left(&["src/main.rs"])),
+            ("f{oo,x}", Left(&[])),
+            ("Foo", Left(&[])),
+            ("a/./b", Left(&["a/b/foo", "a/b/c/foo", "a/b/y.txt"])),
+            ("! foo\n*", Sent(&[])),
+            ("*\n! foo", Sent(&["foo"])),
+            ("**/c*\n!a/c d", Left(&["a/b/c/foo", ".git/config"])),
+            ("a/b/\n!a/b/foo", Left(&["a/b/c/foo", "a/b/y.txt"])),
+            ("**/.env", Left(&[".env"])),
+            ("**/**/foo", Left(&["foo", "a/foo", "a/b/foo", "a/b/c/foo"])),
+            ("a/**/**/foo", Left(&["a/foo", "a/b/foo", "a/b/c/foo"])),
+            ("de*/1/**", Left(&["deep/1/2/3/4/f"])),
+            (
+                "*.*",
+                Left(&[
+                    "x.txt",
+                    "README.md",
+                    "README-secret.md",
+                    ".git/config",
+                    ".env",
+                ]),
+            ),
+            ("!*.txt\n*", Sent(&[])),
+            ("*\n!*.txt", Sent(&["x.txt"])),
+            (
+                "*\n!a/**",
+                Sent(&[
+                    "a/foo",
+                    "a/bar",
+                    "a/b/foo",
+                    "a/b/c/foo",
+                    "a/x.txt",
+                    "a/b/y.txt",
+                    "a/node_modules/m/i.js",
+                    "a/c d",
+                ]),
+            ),
+            (
+                "*\n!a/*",
+                Sent(&[
+                    "a/foo",
+                    "a/bar",
+                    "a/b/foo",
+                    "a/b/c/foo",
+                    "a/x.txt",
+                    "a/b/y.txt",
+                    "a/node_modules/m/i.js",
+                    "a/c d",
+                ]),
+            ),
+            ("*\n!a/b/**", Sent(&["a/b/foo", "a/b/c/foo", "a/b/y.txt"])),
+        ] {
+            let expected: Vec<&str> = match fact {
+                Sent(paths) => paths.to_vec(),
+                Left(paths) => TREE
+                    .into_iter()
+                    .filter(|path| !paths.contains(path))
+                    .collect(),
+            };
+            assert_eq!(sent(patterns), expected, "{patterns:?}");
+        }
+    }
+
+    /// BuildKit walks into folders for them; the classic builder of Compose 2 did not.
+    #[test]
+    fn what_is_taken_back_behind_a_wildcard_is_found() {
+        assert_eq!(sent("*\n!**/keep"), ["build/keep", "build/sub/keep"]);
+        assert_eq!(sent("*\n!build/*/keep"), ["build/sub/keep"]);
     }
 }
