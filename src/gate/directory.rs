@@ -67,13 +67,28 @@ impl<'p> Directory<'p> {
         let mut at = service;
         // A chain of joined namespaces is no longer than the services; a ring is an error elsewhere.
         for _ in 0..self.project.services.len() {
-            let joined = self.project.services.get(at).and_then(joins);
-            match joined.and_then(|name| self.project.services.get_key_value(name)) {
-                Some((next, _)) => at = next,
+            match self
+                .project
+                .services
+                .get(at)
+                .and_then(|own| self.joined(own))
+            {
+                Some(next) => at = next,
                 None => break,
             }
         }
         at
+    }
+
+    /// The service whose network namespace this one joins, by its key or its container's name.
+    fn joined(&self, service: &Service) -> Option<&'p ServiceName> {
+        if let Some(key) = service.network_mode.strip_prefix("service:") {
+            return self.project.services.get_key_value(key).map(|(key, _)| key);
+        }
+        let container = service.network_mode.strip_prefix("container:")?;
+        let mut all = self.project.services.iter();
+        all.find(|(_, other)| other.container_name == container)
+            .map(|(key, _)| key)
     }
 
     fn networks_of(&self, service: &ServiceName) -> Vec<&'p str> {
@@ -85,11 +100,6 @@ impl<'p> Directory<'p> {
             .get(self.namespace(key))
             .map_or_else(Vec::new, own_networks)
     }
-}
-
-/// The service whose network namespace this one joins.
-fn joins(service: &Service) -> Option<&str> {
-    service.network_mode.strip_prefix("service:")
 }
 
 /// The keys of the networks that a service's container is attached to by name.

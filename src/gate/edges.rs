@@ -679,10 +679,12 @@ web -> named by D_HOST: soft port of its image (D_HOST)\n"
     fn a_shared_namespace_has_no_port_gate_of_its_own() {
         assert_eq!(
             of("
-            vpn: {image: vpn, ports: [{target: 8080}]}
+            vpn: {image: vpn, container_name: tunnel, ports: [{target: 8080}]}
             torrent: {network_mode: 'service:vpn', depends_on: {vpn: {condition: service_started}}}
+            radarr: {network_mode: 'container:tunnel', depends_on: {vpn: {condition: service_started}}}
             web: {environment: {T_URL: 'http://vpn:8080'}}"),
             "\
+radarr -> vpn by depends_on: 
 torrent -> vpn by network_mode: 
 web -> vpn by T_URL: soft port 8080 (T_URL)\n"
         );

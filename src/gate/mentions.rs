@@ -110,7 +110,8 @@ pub(super) fn named_ports(named: &Named, beside: Option<u16>, other: &Service) -
             .collect()
     };
     let own = of_number(number);
-    if !own.is_empty() {
+    let either = table::EITHER_TRANSPORT.contains(&number);
+    if !own.is_empty() && !either {
         return own;
     }
     let published = other
@@ -122,7 +123,7 @@ pub(super) fn named_ports(named: &Named, beside: Option<u16>, other: &Service) -
     }
     match scheme.and_then(table::scheme_protocol) {
         Some(Protocol::Udp) => vec![PortTarget::udp(number)],
-        _ if table::EITHER_TRANSPORT.contains(&number) => {
+        _ if either => {
             vec![PortTarget::tcp(number), PortTarget::udp(number)]
         }
         _ => vec![PortTarget::tcp(number)],

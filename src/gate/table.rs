@@ -34,6 +34,7 @@ pub(super) const NEVER_KEYS: &[&str] = &[
     "ADVERTISED",
     "CORS",
     "VIRTUAL_HOST",
+    "VHOST",
     "LETSENCRYPT_HOST",
 ];
 
