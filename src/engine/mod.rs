@@ -14,6 +14,7 @@ mod exec;
 mod images;
 mod networks;
 mod observe;
+pub mod probe;
 mod streams;
 mod system;
 mod transport;

@@ -6,3 +6,4 @@ mod support;
 mod client;
 mod exec;
 mod harness;
+mod probe;
