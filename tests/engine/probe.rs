@@ -105,7 +105,7 @@ impl Stage {
             ..body
         };
         let name = format!("{}-db-{number}", self.project.name());
-        let made = self.engine.create_container(&name, None, body).await;
+        let made = self.engine.create_container(&name, None, &body).await;
         Subject {
             id: ContainerId::from(made.expect("a container").id),
             name,
