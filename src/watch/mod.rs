@@ -3,6 +3,7 @@
 pub mod act;
 pub mod archive;
 pub mod batch;
+pub mod ignore;
 pub mod inside;
 pub mod noise;
 pub mod program;
