@@ -8,5 +8,6 @@ pub mod inside;
 pub mod noise;
 pub mod program;
 pub mod rule;
+pub mod rules;
 pub mod seat;
 pub mod source;

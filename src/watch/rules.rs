@@ -1,0 +1,343 @@
+//! The rules of a project: those it declares in `develop.watch`, and those that follow from its
+//! bind mounts and its files.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::ignore::Ignored;
+use super::noise;
+use super::rule::{Does, Reload, Rule, Then};
+use super::source::Root;
+use crate::diagnostic::Diagnostic;
+use crate::name::ServiceName;
+use crate::project::{Hook, MountType, Project, Service, ShellCommand, Trigger};
+use crate::text::dockerignore::{BadPattern, Patterns};
+
+/// How long what follows a first change is gathered, unless `x-dco.debounce` says otherwise.
+pub const DEBOUNCE: Duration = Duration::from_millis(50);
+
+/// What is watched, and what was said about it.
+#[derive(Default)]
+pub struct Rules {
+    /// The rules, those of a service in the order of its file.
+    pub rules: Vec<Rule>,
+    /// The files and folders they are about.
+    pub roots: Vec<Root>,
+    /// What the user should know.
+    pub notes: Vec<Diagnostic>,
+    /// Services whose changes are gathered for another time than [`DEBOUNCE`].
+    pub debounce: Vec<(ServiceName, Duration)>,
+}
+
+/// Which paths below a rule's own it takes.
+struct Filter {
+    ignored: Ignored,
+    include: Option<Patterns>,
+}
+
+/// Which kinds of rules are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// `develop.watch` alone, as Docker Compose has it.
+    Declared,
+    /// Bind mounts too.
+    BindMounts,
+}
+
+/// The volumes that a service's image declares, for [`noise::holds_data`].
+pub type ImageVolumes<'a> = &'a dyn Fn(&ServiceName) -> Vec<String>;
+
+impl Rules {
+    /// All rules of a project's services.
+    ///
+    /// # Errors
+    /// A declared rule that cannot work, with its place.
+    pub fn of(
+        project: &Project,
+        wanted: Wanted,
+        volumes: ImageVolumes<'_>,
+    ) -> Result<Self, Diagnostic> {
+        let mut all = Self::default();
+        for (name, service) in &project.services {
+            all.add_declared(project, name, service)?;
+            if wanted == Wanted::BindMounts {
+                all.add_bind_mounts(project, name, service, &volumes(name))?;
+            }
+        }
+        Ok(all)
+    }
+
+    /// Whether there is nothing to watch.
+    pub fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    fn add_declared(
+        &mut self,
+        project: &Project,
+        name: &ServiceName,
+        service: &Service,
+    ) -> Result<(), Diagnostic> {
+        let triggers = service.develop.iter().flat_map(|develop| &develop.watch);
+        for (index, trigger) in triggers.enumerate() {
+            let at = index.to_string();
+            let place = project.place(&["services", name, "develop", "watch", &at]);
+            let wrong = |message: String| Diagnostic::error(message).at(place.clone());
+            let does = declared(trigger, name, service).map_err(wrong)?;
+            let path = real(Path::new(&trigger.path));
+            if matches!(
+                does,
+                Does::Sync {
+                    then: Then::Nothing | Then::Restart,
+                    ..
+                }
+            ) && is_bind_mounted(&path, service)
+            {
+                self.notes.push(
+                    Diagnostic::warning(format!("`{}` is bind-mounted: a change is in the container already, and is not copied", trigger.path))
+                        .at(place.clone())
+                        .hint("remove the mount, or the rule"),
+                );
+                continue;
+            }
+            let bad = |error: BadPattern| wrong(error.to_string());
+            let ignored = Ignored::by_editors(&path)
+                .and(&path, trigger.ignore.iter().map(String::as_str))
+                .map_err(bad)?;
+            let ignored = match &service.build {
+                Some(build) => ignored
+                    .and_dockerignore(Path::new(&build.context), &build.dockerfile)
+                    .map_err(bad)?,
+                None => ignored,
+            };
+            let include = matcher(&trigger.include).map_err(bad)?;
+            self.add(name, path, Filter { ignored, include }, does);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, service: &ServiceName, path: PathBuf, filter: Filter, does: Does) {
+        let Filter { ignored, include } = filter;
+        let ignored = Arc::new(ignored);
+        let (prunes, top) = (Arc::clone(&ignored), path.clone());
+        self.roots.push(Root {
+            path: path.clone(),
+            prune: Arc::new(move |folder| prunes.prunes(folder)),
+        });
+        self.rules.push(Rule {
+            service: service.clone(),
+            path,
+            include: Arc::new(move |path| {
+                include
+                    .as_ref()
+                    .is_none_or(|patterns| is_matched(patterns, &top, path))
+            }),
+            ignore: Arc::new(move |path| ignored.matches(path)),
+            does,
+        });
+    }
+
+    fn add_bind_mounts(
+        &mut self,
+        project: &Project,
+        name: &ServiceName,
+        service: &Service,
+        volumes: &[String],
+    ) -> Result<(), Diagnostic> {
+        let place = || project.place(&["services", name, "x-dco"]);
+        let wrong = |message: String| Diagnostic::error(message).at(place());
+        let own = Own::of(service).map_err(wrong)?;
+        if let Some(debounce) = own.debounce {
+            self.debounce.push((name.clone(), debounce));
+        }
+        let declared: Vec<PathBuf> = service
+            .develop
+            .iter()
+            .flat_map(|develop| &develop.watch)
+            .map(|trigger| real(Path::new(&trigger.path)))
+            .collect();
+        for mount in service
+            .volumes
+            .iter()
+            .filter(|mount| mount.r#type == MountType::Bind)
+        {
+            let (source, target) = (real(Path::new(&mount.source)), PathBuf::from(&mount.target));
+            let is_asked = own.reload != Reload::Infer;
+            if noise::holds_data(&target, volumes)
+                || !(is_asked || is_source(&source, &project.working_dir))
+            {
+                continue;
+            }
+            let bad = |error: BadPattern| wrong(error.to_string());
+            let mut ignored = Ignored::noise(&source)
+                .and(&source, own.ignore.iter().map(String::as_str))
+                .map_err(bad)?;
+            if let Some(build) = &service.build {
+                ignored = ignored
+                    .and_dockerignore(Path::new(&build.context), &build.dockerfile)
+                    .map_err(bad)?;
+            }
+            for path in declared.iter().filter(|path| path.starts_with(&source)) {
+                // What `develop.watch` cares for, it alone cares for.
+                ignored = ignored
+                    .and(
+                        path.parent().unwrap_or(path),
+                        path.file_name().and_then(|name| name.to_str()),
+                    )
+                    .map_err(bad)?;
+            }
+            let include = matcher(&own.on).map_err(bad)?;
+            let does = Does::Reload {
+                target,
+                how: own.reload.clone(),
+            };
+            self.add(name, source, Filter { ignored, include }, does);
+        }
+        Ok(())
+    }
+}
+
+/// What a rule of `develop.watch` does.
+fn declared(trigger: &Trigger, name: &ServiceName, service: &Service) -> Result<Does, String> {
+    let sync = |then| match trigger.target.is_empty() {
+        true => Err(format!(
+            "`{}` of service `{name}` needs a `target`",
+            trigger.action
+        )),
+        false => Ok(Does::Sync {
+            target: PathBuf::from(&trigger.target),
+            then,
+        }),
+    };
+    match trigger.action.as_str() {
+        "sync" => sync(Then::Nothing),
+        "sync+restart" => sync(Then::Restart),
+        "sync+exec" if trigger.exec.command.words().is_none_or(<[_]>::is_empty) => Err(format!(
+            "can't watch with action \"sync+exec\" on service `{name}` without a command"
+        )),
+        "sync+exec" => sync(Then::Exec(trigger.exec.clone())),
+        "restart" => Ok(Does::Restart),
+        "rebuild" if service.build.is_none() => Err(format!(
+            "can't watch service \"{name}\" with action rebuild without a build context"
+        )),
+        "rebuild" => Ok(Does::Rebuild),
+        other => Err(format!("`{other}` is no action of `develop.watch`")),
+    }
+}
+
+/// What `x-dco` of a service says about reload.
+#[derive(Debug, Default)]
+struct Own {
+    reload: Reload,
+    on: Vec<String>,
+    ignore: Vec<String>,
+    debounce: Option<Duration>,
+}
+
+impl Own {
+    fn of(service: &Service) -> Result<Self, String> {
+        let mut own = Self::default();
+        let Some(Value::Object(extension)) = service.extensions.get("x-dco") else {
+            return Ok(own);
+        };
+        let reload = extension.get("reload");
+        let nested = reload.and_then(Value::as_object);
+        let get = |key: &str| {
+            nested
+                .and_then(|nested| nested.get(key))
+                .or_else(|| extension.get(key))
+        };
+        own.on = texts(get("on"))?;
+        own.ignore = texts(get("ignore"))?;
+        if let Some(text) = get("debounce") {
+            let text = text
+                .as_str()
+                .ok_or("`debounce` is a duration such as `50ms`")?;
+            let nanos = crate::text::duration::parse(text)?;
+            own.debounce = Some(Duration::from_nanos(nanos.max(0).unsigned_abs()));
+        }
+        own.reload = match (reload.and_then(Value::as_str), get("signal"), get("exec")) {
+            (Some("restart"), ..) => Reload::Restart,
+            (Some("rebuild"), ..) => Reload::Rebuild,
+            (Some("poke"), ..) => Reload::Poke,
+            (Some("none"), ..) => Reload::Nothing,
+            (Some(other), ..) => {
+                return Err(format!(
+                    "`{other}` is no way to reload: `restart`, `rebuild`, `poke`, `none`, `signal: NAME` or `exec: [...]`"
+                ));
+            }
+            (None, Some(signal), _) => Reload::Signal(
+                signal
+                    .as_str()
+                    .ok_or("`signal` is a name such as `SIGHUP`")?
+                    .to_owned(),
+            ),
+            (None, None, Some(exec)) => Reload::Exec(Hook {
+                command: ShellCommand(Some(words(exec)?)),
+                ..Hook::default()
+            }),
+            (None, None, None) => Reload::Infer,
+        };
+        Ok(own)
+    }
+}
+
+fn texts(value: Option<&Value>) -> Result<Vec<String>, String> {
+    let text = |value: &Value| {
+        value
+            .as_str()
+            .map(str::to_owned)
+            .ok_or_else(|| format!("`{value}` is no pattern"))
+    };
+    match value {
+        None => Ok(Vec::new()),
+        Some(Value::Array(values)) => values.iter().map(text).collect(),
+        Some(value) => Ok(vec![text(value)?]),
+    }
+}
+
+fn words(value: &Value) -> Result<Vec<String>, String> {
+    match value {
+        Value::String(line) => Ok(["/bin/sh", "-c", line].map(str::to_owned).to_vec()),
+        _ => texts(Some(value)),
+    }
+}
+
+/// Patterns; none for everything.
+fn matcher(patterns: &[String]) -> Result<Option<Patterns>, BadPattern> {
+    match patterns.is_empty() {
+        true => Ok(None),
+        false => Patterns::new(patterns.iter().map(String::as_str)).map(Some),
+    }
+}
+
+fn is_matched(patterns: &Patterns, root: &Path, path: &Path) -> bool {
+    let rest = path.strip_prefix(root).ok().and_then(Path::to_str);
+    rest.is_some_and(|rest| rest.is_empty() || patterns.matches(rest))
+}
+
+fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
+}
+
+fn is_bind_mounted(path: &Path, service: &Service) -> bool {
+    let mut binds = service
+        .volumes
+        .iter()
+        .filter(|mount| mount.r#type == MountType::Bind);
+    binds.any(|mount| path.starts_with(real(Path::new(&mount.source))))
+}
+
+/// Whether a mounted path is the project's own source: it lies in its folder, or in the work tree
+/// that its folder lies in. A mounted home, socket or device is not.
+fn is_source(source: &Path, working_dir: &Path) -> bool {
+    let working_dir = real(working_dir);
+    let top = working_dir
+        .ancestors()
+        .find(|ancestor| ancestor.join(".git").exists());
+    let is_kind = source.is_dir() || source.is_file();
+    is_kind && source.starts_with(top.unwrap_or(&working_dir))
+}
