@@ -10,4 +10,5 @@ pub mod program;
 pub mod rule;
 pub mod rules;
 pub mod seat;
+pub mod session;
 pub mod source;

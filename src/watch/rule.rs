@@ -99,8 +99,8 @@ pub struct Reaction {
 }
 
 impl Rule {
-    /// Where a host path lies in the container; none where the rule does not take it.
-    fn takes(&self, path: &Path) -> bool {
+    /// Whether a changed path is the rule's matter.
+    pub fn takes(&self, path: &Path) -> bool {
         path.starts_with(&self.path) && (self.include)(path) && !(self.ignore)(path)
     }
 
@@ -174,7 +174,7 @@ pub struct LoopGuard {
 }
 
 /// How soon after a restart the same file has to change again to be taken for the restart's doing.
-pub const LOOP_WINDOW: Duration = Duration::from_secs(3);
+pub const LOOP_WINDOW: Duration = Duration::from_secs(2);
 
 /// How many such turns make a loop.
 const LOOP_TURNS: u32 = 2;
