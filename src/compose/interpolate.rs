@@ -651,4 +651,28 @@ J false "{}} ${K:-x" ""
 TAG false "" """#
         );
     }
+
+    proptest::proptest! {
+        #[test]
+        fn a_text_without_a_dollar_stays_as_it_is(text in "[^$]*") {
+            let new = interpolate(&text, &environment).unwrap();
+            proptest::prop_assert!(matches!(new.text, Cow::Borrowed(same) if same == text));
+            proptest::prop_assert!(new.uses.is_empty());
+        }
+
+        #[test]
+        fn doubled_dollars_keep_any_text(text in "\\PC*") {
+            let template = text.replace('$', "$$");
+            let new = interpolate(&template, &environment).unwrap();
+            proptest::prop_assert_eq!(new.text, text);
+        }
+
+        #[test]
+        fn values_are_taken_as_they_are(before in "[^$]*", value in "\\PC*", after in "[^$]*") {
+            let template = format!("{before}${{VALUE}}{after}");
+            let lookup = |name: &str| (name == "VALUE").then_some(value.as_str());
+            let new = interpolate(&template, &lookup).unwrap();
+            proptest::prop_assert_eq!(new.text, format!("{before}{value}{after}"));
+        }
+    }
 }

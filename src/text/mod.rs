@@ -6,5 +6,6 @@ pub mod float;
 pub mod nearest;
 pub mod path;
 pub mod reference;
+pub mod secret;
 pub mod shellwords;
 pub mod size;
