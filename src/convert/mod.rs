@@ -7,6 +7,7 @@
 //! The facts are those of Docker Compose 2.40.3 (`pkg/compose/create.go`) and of the Docker Engine
 //! API 1.41 to 1.53.
 
+mod build;
 mod files;
 mod host;
 mod labels;
@@ -16,6 +17,10 @@ mod reference;
 mod resources;
 mod surroundings;
 
+pub use build::{
+    BuildOptions, BuildSurroundings, Builder, Cache, Dockerfile, ImageBuild, Pull, SecretSource,
+    Source, image_build, is_remote,
+};
 pub use files::{Injected, archive, files};
 pub use labels::{Stamp, label};
 pub use mounts::{Carried, volume};

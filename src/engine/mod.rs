@@ -5,6 +5,7 @@
 //! [`transport`]; what it decodes wrongly (logs, attach, exec, progress streams) is read here.
 
 mod archive;
+mod build;
 mod config;
 mod containers;
 mod dial;
@@ -23,6 +24,7 @@ mod volumes;
 use std::sync::Arc;
 
 pub use archive::{PathStat, Unpack};
+pub use build::{Failure as BuildFailure, Job as BuildJob, Numbers as BuildNumbers};
 pub use config::{ConfigFile, DockerConfig, Proxy};
 pub use containers::{Commit, Filters, Removal, Started, Until, Waiting, Which, labelled};
 pub use endpoint::{Endpoint, Lookup, Selection, Tls, TlsFlags, Verify};

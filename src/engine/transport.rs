@@ -322,6 +322,26 @@ impl Call {
         self
     }
 
+    /// Adds a header whose value is not known before; one that is no header's text is left out.
+    pub(super) fn text_header(mut self, name: &'static str, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.append(name, value);
+        }
+        self
+    }
+
+    /// Gives it the credentials of registries, by their addresses, for a build.
+    pub(super) fn registries(mut self, known: &serde_json::Map<String, serde_json::Value>) -> Self {
+        use base64::Engine as _;
+        let json = serde_json::Value::from(known.clone()).to_string();
+        let encoded = base64::engine::general_purpose::URL_SAFE.encode(json);
+        if let Ok(mut value) = HeaderValue::from_str(&encoded) {
+            value.set_sensitive(true);
+            self.headers.insert("x-registry-config", value);
+        }
+        self
+    }
+
     /// Gives it the credentials of a registry, already encoded.
     pub(super) fn credentials(mut self, encoded: Option<&str>) -> Self {
         if let Some(Ok(mut value)) = encoded.map(HeaderValue::from_str) {

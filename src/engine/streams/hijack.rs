@@ -85,12 +85,16 @@ impl Input {
 }
 
 impl Engine {
-    /// Makes a call that takes its connection over.
-    pub(in crate::engine) async fn hijack(&self, call: Call, framing: Framing) -> Result<Hijacked> {
+    /// Makes a call whose connection then speaks another protocol.
+    pub(in crate::engine) async fn upgrade(
+        &self,
+        call: Call,
+        protocol: &'static str,
+    ) -> Result<TokioIo<Upgraded>> {
         let name = call.name();
         let call = call
             .header("connection", "Upgrade")
-            .header("upgrade", "tcp");
+            .header("upgrade", protocol);
         let response = self.transport.call(call).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Err(Error::Unexpected {
@@ -100,7 +104,13 @@ impl Engine {
         }
         let upgraded = hyper::upgrade::on(response).await;
         let upgraded = upgraded.map_err(|cause| broken(&name, cause))?;
-        let (from, to) = tokio::io::split(TokioIo::new(upgraded));
+        Ok(TokioIo::new(upgraded))
+    }
+
+    /// Makes a call that takes its connection over.
+    pub(in crate::engine) async fn hijack(&self, call: Call, framing: Framing) -> Result<Hijacked> {
+        let name = call.name();
+        let (from, to) = tokio::io::split(self.upgrade(call, "tcp").await?);
         Ok(Hijacked {
             output: HijackedOutput {
                 call: name,

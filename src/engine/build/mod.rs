@@ -1,0 +1,239 @@
+//! Builds of images: by BuildKit where there is one, else by the engine's first builder.
+
+mod classic;
+mod context;
+mod filesync;
+mod grpc;
+mod session;
+mod solve;
+mod transcript;
+mod wire;
+
+use std::io;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use transcript::Numbers;
+
+use super::Engine;
+use super::error::Error;
+use crate::convert::{Builder, ImageBuild};
+use crate::diagnostic::{Diagnostic, Place, SourceFile};
+use crate::name::{ImageId, ServiceName};
+
+/// One build that is wanted.
+pub struct Job<'a> {
+    /// What is built.
+    pub build: &'a ImageBuild,
+    /// Numbers the steps of all builds of a command.
+    pub numbers: &'a Numbers,
+    /// Takes each line of the builder's output.
+    pub say: &'a (dyn Fn(String) + Sync),
+}
+
+/// Why a build failed.
+#[derive(Debug)]
+pub enum Failure {
+    /// The engine did not do as asked.
+    Engine(Error),
+    /// A file of the context cannot be read.
+    Context(io::Error),
+    /// The context is no folder.
+    NoContext(PathBuf),
+    /// There is no such Dockerfile.
+    NoDockerfile(PathBuf),
+    /// No agent for this `ssh:` id.
+    NoAgent(String),
+    /// What `ssh:` names is no agent's socket.
+    NotAnAgent(PathBuf),
+    /// A step failed, or the Dockerfile is none.
+    Build {
+        /// Whose build.
+        service: ServiceName,
+        /// The builder's words.
+        message: String,
+        /// The exit code of a step, where the builder tells it; else 1.
+        code: i64,
+        /// Where in the Dockerfile.
+        spot: Option<Spot>,
+    },
+}
+
+/// Lines of a Dockerfile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spot {
+    /// Its path, or what stands for it.
+    pub file: String,
+    /// What it holds.
+    pub text: String,
+    /// The lines, from 1.
+    pub lines: RangeInclusive<usize>,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl Failure {
+    /// The exit code of the command that wanted the build.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Build { code, .. } => u8::try_from(*code).unwrap_or(1),
+            _ => 1,
+        }
+    }
+
+    /// The text for the user.
+    pub fn diagnostic(&self) -> Diagnostic {
+        match self {
+            Self::Engine(error) => error.diagnostic(),
+            Self::Context(error) => {
+                Diagnostic::error(format!("the build context cannot be read: {error}"))
+                    .hint("what the build does not need can be left out in `.dockerignore`")
+            }
+            Self::NoContext(path) => Diagnostic::error(format!(
+                "unable to prepare context: path `{}` not found",
+                path.display()
+            ))
+            .hint("`build.context` is relative to the compose file's folder"),
+            Self::NoDockerfile(path) => Diagnostic::error(format!(
+                "failed to read dockerfile: `{}` does not exist",
+                path.display()
+            ))
+            .hint("`build.dockerfile` is relative to the build's context"),
+            Self::NoAgent(id) => Diagnostic::error(format!(
+                "the build wants the SSH agent `{id}`, and SSH_AUTH_SOCK names none"
+            ))
+            .hint("start one: `eval $(ssh-agent) && ssh-add`"),
+            Self::NotAnAgent(path) => {
+                Diagnostic::error(format!("`{}` is no socket of an SSH agent", path.display()))
+                    .hint(
+                        "add the key to an agent, and name its socket or nothing under `build.ssh`",
+                    )
+            }
+            Self::Build {
+                service,
+                message,
+                spot,
+                ..
+            } => {
+                let diagnostic =
+                    Diagnostic::error(format!("service `{service}` cannot be built: {message}"));
+                match spot.as_ref().and_then(Spot::place) {
+                    Some(place) => diagnostic.at(place),
+                    None => diagnostic,
+                }
+            }
+        }
+    }
+}
+
+impl Spot {
+    fn place(&self) -> Option<Place> {
+        let mut starts = self.text.split_inclusive('\n').scan(0, |at, line| {
+            let start = *at;
+            *at += line.len();
+            Some(start..start + line.trim_end().len())
+        });
+        let first = starts.nth(self.lines.start().checked_sub(1)?)?;
+        Some(Place {
+            range: first,
+            file: Arc::new(SourceFile {
+                path: self.file.clone(),
+                text: self.text.clone(),
+            }),
+        })
+    }
+}
+
+/// The credentials of every registry that somebody is logged in to, for the classic builder.
+fn credentials() -> serde_json::Map<String, serde_json::Value> {
+    let mut known = serde_json::Map::new();
+    let dir = std::env::var_os("DOCKER_CONFIG")
+        .map(PathBuf::from)
+        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".docker")));
+    let text = dir.and_then(|dir| std::fs::read(dir.join("config.json")).ok());
+    let config = text.and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok());
+    let config = config.unwrap_or_default();
+    let servers = ["auths", "credHelpers"]
+        .iter()
+        .filter_map(|key| config[key].as_object());
+    for server in servers.flat_map(|map| map.keys()) {
+        use docker_credential::{DockerCredential, get_credential};
+        let entry = match get_credential(server) {
+            Ok(DockerCredential::UsernamePassword(user, secret)) => {
+                serde_json::json!({"username": user, "password": secret, "serveraddress": server})
+            }
+            Ok(DockerCredential::IdentityToken(token)) => {
+                serde_json::json!({"identitytoken": token, "serveraddress": server})
+            }
+            Err(_) => continue,
+        };
+        known.insert(server.clone(), entry);
+    }
+    known
+}
+
+impl Engine {
+    /// Who builds here: BuildKit, unless `DOCKER_BUILDKIT` says otherwise or the engine has none.
+    ///
+    /// # Errors
+    ///
+    /// Nobody answers.
+    pub async fn builder(&self, docker_buildkit: Option<&str>) -> Result<Builder, Error> {
+        let wanted = match docker_buildkit.map(str::to_ascii_lowercase).as_deref() {
+            None | Some("") => true,
+            Some("1" | "t" | "true") => true,
+            Some(_) => false,
+        };
+        let podman = self.ping().await?.podman;
+        Ok(match wanted && !podman {
+            true => Builder::BuildKit,
+            false => Builder::Classic,
+        })
+    }
+
+    /// Builds an image and returns its id. Dropped, it ends the build.
+    ///
+    /// # Errors
+    ///
+    /// What the build said when it failed, or why it could not begin.
+    pub async fn build_image(&self, job: &Job<'_>, by: Builder) -> Result<ImageId, Failure> {
+        match by {
+            Builder::BuildKit => solve::build(self, job).await,
+            Builder::Classic => classic::build(self, job).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_step_is_shown_where_it_stands() {
+        let failure = Failure::Build {
+            service: "web".into(),
+            message: "failed to solve: exit code: 3".into(),
+            code: 3,
+            spot: Some(Spot {
+                file: "Dockerfile".into(),
+                text: "FROM busybox\nRUN exit 3\n".into(),
+                lines: 2..=2,
+            }),
+        };
+        assert_eq!(failure.exit_code(), 3);
+        assert_eq!(
+            failure.diagnostic().to_string(),
+            "\
+error: service `web` cannot be built: failed to solve: exit code: 3
+ --> Dockerfile:2:1
+  |
+2 | RUN exit 3
+  | ^^^^^^^^^^"
+        );
+    }
+}
