@@ -11,6 +11,8 @@ IMAGES := $(ENGINE) examples/images/ensure
 TEST_IMAGES := busybox debian python:3 postgres:15 redis nginx
 # Docker Compose's own releases, to compare with: compose-2.40 and so on.
 PEERS  ?= /opt/peers
+# What puts them there.
+PEERS_INSTALL ?= ../shared/peers/install
 PREFIX ?= /usr/local
 DCO    := target/release/dco
 
@@ -34,6 +36,7 @@ test: lint test-unit test-cli test-engine ## formatting, lints, and all tests
 lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --quiet --all-targets --locked -- -D warnings
+	$(CARGO) clippy --quiet --test parity --locked -- -D warnings
 
 .PHONY: test-unit
 test-unit:
@@ -60,6 +63,12 @@ bench: ## times dco beside Docker Compose and the engine's own limit (BENCH="up 
 	$(CARGO) build --release --locked
 	@$(ENGINE) env DCO_BIN=$(abspath $(DCO)) PEER_2=$(PEERS)/compose-2.40 PEER_1=$(PEERS)/compose-1.29 \
 		$(CARGO) bench --locked --profile fast --bench compare -- $(if $(BENCH),"$(BENCH)")
+
+.PHONY: parity
+parity: ## compares with Docker Compose 2.40: attributes, invocations, projects in turn
+	@$(IMAGES) busybox
+	@[ -x $(PEERS)/compose-2.40 ] || $(PEERS_INSTALL) $(PEERS)
+	DCO_PEER=$(PEERS)/compose-2.40 $(ENGINE) $(CARGO) test --locked --test parity -- $(PARITY)
 
 .PHONY: install
 install: ## installs the binary with cargo
