@@ -16,15 +16,24 @@
 //! (`--rm=true`, unambiguous prefixes of long flags) is added to every verb by [`parse`].
 
 mod argv;
+mod containers;
 mod context;
+mod events;
 mod exec;
 mod global;
+mod images;
 mod interactive;
+mod ls;
 mod parse;
+mod port;
 mod project;
+mod ps;
 mod target;
+mod top;
 mod usage;
 mod version;
+mod volumes;
+mod wait;
 
 pub use argv::Identity;
 pub use context::{Context, Environment, Terminal};
@@ -125,8 +134,16 @@ macro_rules! verb {
 
 /// Every verb, in the order of the help.
 const VERBS: &[Verb] = &[
+    verb!(events, "Receive real time events from containers"),
     verb!(exec, "Run a command in a running container"),
+    verb!(images, "List images used by the created containers"),
+    verb!(ls, "List running compose projects"),
+    verb!(port, "Print the public port for a port binding"),
+    verb!(ps, "List containers"),
+    verb!(top, "Display the running processes"),
     verb!(version, "Show the version"),
+    verb!(volumes, "List volumes"),
+    verb!(wait, "Block until containers of services stop"),
 ];
 
 /// Parses, dispatches, reports, and picks the exit code.

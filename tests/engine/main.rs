@@ -8,3 +8,4 @@ mod client;
 mod exec;
 mod harness;
 mod probe;
+mod lists;
