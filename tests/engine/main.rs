@@ -7,5 +7,5 @@ mod builder;
 mod client;
 mod exec;
 mod harness;
-mod probe;
 mod lists;
+mod probe;
