@@ -16,24 +16,21 @@
 //! (`--rm=true`, unambiguous prefixes of long flags) is added to every verb by [`parse`].
 
 mod argv;
-mod containers;
 mod context;
-mod events;
+mod down;
 mod exec;
 mod global;
-mod images;
 mod interactive;
-mod ls;
 mod parse;
-mod port;
+mod plan;
 mod project;
-mod ps;
+mod start;
+mod stop;
 mod target;
-mod top;
+mod up;
 mod usage;
 mod version;
-mod volumes;
-mod wait;
+mod work;
 
 pub use argv::Identity;
 pub use context::{Context, Environment, Terminal};
@@ -134,16 +131,12 @@ macro_rules! verb {
 
 /// Every verb, in the order of the help.
 const VERBS: &[Verb] = &[
-    verb!(events, "Receive real time events from containers"),
     verb!(exec, "Run a command in a running container"),
-    verb!(images, "List images used by the created containers"),
-    verb!(ls, "List running compose projects"),
-    verb!(port, "Print the public port for a port binding"),
-    verb!(ps, "List containers"),
-    verb!(top, "Display the running processes"),
+    verb!(down, "Stop and remove containers and networks").winds_down(),
+    verb!(start, "Start containers that are there").winds_down(),
+    verb!(stop, "Stop containers").winds_down(),
+    verb!(up, "Create and start containers").winds_down(),
     verb!(version, "Show the version"),
-    verb!(volumes, "List volumes"),
-    verb!(wait, "Block until containers of services stop"),
 ];
 
 /// Parses, dispatches, reports, and picks the exit code.

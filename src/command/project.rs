@@ -3,18 +3,8 @@
 use anyhow::Result;
 
 use super::Context;
-use crate::project::Project;
 
 impl Context {
-    /// The project where it has to be read, and its name: with `-p` and without `-f` no file is.
-    ///
-    /// # Errors
-    ///
-    /// As [`Context::project_name`].
-    pub fn project_or_name(&self) -> Result<(Option<Project>, String)> {
-        Ok((None, self.project_name()?))
-    }
-
     /// The project's name: `-p`, `COMPOSE_PROJECT_NAME`, else that of the directory.
     ///
     /// # Errors

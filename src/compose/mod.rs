@@ -1,6 +1,88 @@
-//! `load()`: the phases from files to a project, in the order they run. Pure but for reading files.
+//! `load()`: from compose files to a project, phase by phase, in the order they run.
+//!
+//! discover → parse → interpolate → include → extends → merge → shape → canonical → model
+//! (defaults, checks, paths) → normalize → decode → profiles → consistency. The first phases work
+//! on a tree whose every node knows where it was written ([`node`]); the project keeps that tree
+//! and can be asked for the place and the origin of any value.
 
+mod canonical;
+mod check_shape;
+mod consistency;
+mod context;
+mod decode;
+mod discover;
+mod document;
 pub mod dotenv;
+mod environment;
+mod extends;
+mod include;
 pub mod interpolate;
+mod load;
+mod merge;
+mod model;
+pub mod node;
+mod normalize;
+mod origins;
+mod parse;
+mod paths;
 pub mod ports;
+mod read;
+mod rules;
+mod scalar;
+pub mod shape;
+mod sources;
+mod substitute;
+mod unique;
 pub mod volumes;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+pub use consistency::container_names;
+pub use environment::resolve_files;
+pub use load::{Tree, load, load_name, load_tree, normalize_name};
+
+/// What to load, and what with.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// `-f`, in order; `-` is standard input.
+    pub files: Vec<String>,
+    /// `--project-directory`.
+    pub project_directory: Option<String>,
+    /// `-p`.
+    pub project_name: Option<String>,
+    /// `--profile`.
+    pub profiles: Vec<String>,
+    /// `--env-file`.
+    pub env_files: Vec<String>,
+    /// The working directory.
+    pub cwd: PathBuf,
+    /// The process's environment.
+    pub environment: BTreeMap<String, String>,
+    /// Which phases run.
+    pub options: Options,
+}
+
+/// Which phases run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Variables are replaced.
+    pub interpolate: bool,
+    /// What the file leaves unsaid is said.
+    pub normalize: bool,
+    /// Relative paths become absolute.
+    pub resolve_paths: bool,
+    /// What services say has to agree.
+    pub consistency: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            interpolate: true,
+            normalize: true,
+            resolve_paths: true,
+            consistency: true,
+        }
+    }
+}

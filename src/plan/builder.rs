@@ -31,7 +31,10 @@ impl Builder {
 
     /// The plan.
     pub(super) fn finish(self) -> Plan {
-        Plan { steps: self.steps }
+        Plan {
+            steps: self.steps,
+            unchanged: Vec::new(),
+        }
     }
 
     /// A step that was added.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::diverge::{Comparison, recreate};
 use super::images::Images;
-use super::observed::{Container, State};
+use super::observed::{Container, Observed, State};
 use super::replicas::{Replicas, has_temporary_name, is_up, sort_out};
 use super::request::{Recreate, UpPolicy, World, container_name, scale};
 use super::{Cause, Replica};
@@ -68,9 +68,9 @@ pub(super) struct ServiceFate<'a> {
 pub(super) type Fates<'a> = BTreeMap<ServiceName, ServiceFate<'a>>;
 
 /// The containers of each service, one-offs left out.
-pub(super) fn by_service<'a>(world: &World<'a>) -> BTreeMap<&'a str, Vec<&'a Container>> {
+pub(super) fn by_service(observed: &Observed) -> BTreeMap<&str, Vec<&Container>> {
     let mut services: BTreeMap<&str, Vec<&Container>> = BTreeMap::new();
-    for container in world.observed.containers.iter().filter(|one| !one.one_off) {
+    for container in observed.containers.iter().filter(|one| !one.one_off) {
         services
             .entry(container.service.as_str())
             .or_default()
@@ -97,7 +97,7 @@ pub(super) fn decide<'a>(
         replaced: BTreeMap::new(),
         disturbed: BTreeMap::new(),
     };
-    let containers = by_service(world);
+    let containers = by_service(world.observed);
     let mut fates = Fates::new();
     for name in world.graph.order() {
         let service = &world.project.services[&name];

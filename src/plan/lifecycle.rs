@@ -30,7 +30,7 @@ pub(super) fn reverse<'a>(
     world: &World<'a>,
     services: &BTreeSet<ServiceName>,
 ) -> Vec<(ServiceName, Vec<&'a Container>)> {
-    let mut containers = by_service(world);
+    let mut containers = by_service(world.observed);
     let mut order = world.graph.order();
     order.reverse();
     let unknown = services.iter().filter(|name| !world.graph.contains(name));
@@ -174,7 +174,7 @@ pub fn signal(world: &World<'_>, services: &BTreeSet<ServiceName>, signal: &Sign
 /// A service that wants a container and has none.
 pub fn start(world: &World<'_>, services: &BTreeSet<ServiceName>) -> Result<Plan, Diagnostic> {
     let chosen = selected(world, services);
-    let containers = by_service(world);
+    let containers = by_service(world.observed);
     for name in &chosen {
         let wanted = world.project.services.get(name).map_or(0, super::scale);
         if wanted > 0 && !containers.contains_key(name.as_str()) {
@@ -219,7 +219,7 @@ pub enum Dependents {
 /// Plans `restart`: in place, in the order of dependencies, gates included.
 pub fn restart(world: &World<'_>, policy: &RestartPolicy) -> Plan {
     let mut chosen = selected(world, &policy.services);
-    let containers = by_service(world);
+    let containers = by_service(world.observed);
     let mut starts = Starts::new(world);
     for name in world.graph.order() {
         let follows = policy.dependents == Dependents::Restart

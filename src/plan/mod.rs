@@ -12,6 +12,7 @@ mod fates;
 mod images;
 mod lifecycle;
 pub mod observed;
+mod recall;
 mod replicas;
 mod request;
 mod resources;
@@ -23,19 +24,24 @@ pub use action::*;
 pub use down::{DownImages, DownPolicy, DownVolumes, RemovePolicy, Running, down, remove};
 pub use lifecycle::{Dependents, RestartPolicy, Signal, restart, signal, start, stop};
 pub use observed::Observed;
+pub use recall::recall;
 pub use request::*;
 pub use resources::diverged_volumes;
 pub use up::up;
 
+use crate::convert::{Peer, Peers};
 use crate::diagnostic::Place;
 use crate::gate::Because;
 use crate::name::{ImageId, ServiceName};
+use crate::project::Project;
 
 /// The steps of one command, in an order in which each comes after those it waits for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     /// The steps; `StepId(n)` is `steps[n - 1]`.
     pub steps: Vec<Step>,
+    /// The names of the containers that run and stay as they are; `up` only.
+    pub unchanged: Vec<String>,
 }
 
 /// The number of a step, from 1, as the plan prints it.
@@ -168,6 +174,29 @@ pub fn orphans<'a>(world: &World<'a>) -> Vec<&'a observed::Container> {
                 && !project.disabled_services.contains_key(service)
         })
         .collect()
+}
+
+/// The containers that the services have, under their final names, leftovers left out.
+pub fn peers(project: &Project, observed: &Observed) -> Peers {
+    let mut peers = Peers::new();
+    for (name, containers) in fates::by_service(observed) {
+        let name = ServiceName::from(name);
+        let service = project.services.get(&name);
+        let final_name = |number| match service {
+            Some(service) => container_name(project, &name, service, number),
+            None => format!("{}-{name}-{number}", project.name),
+        };
+        let kept = replicas::sort_out(&containers, final_name).kept;
+        let own = kept.into_iter().map(|(number, container)| Peer {
+            id: container.id.clone(),
+            name: match replicas::has_temporary_name(container, &final_name(number)) {
+                true => final_name(number),
+                false => container.name.clone(),
+            },
+        });
+        peers.insert(name.clone(), own.collect());
+    }
+    peers
 }
 
 #[cfg(test)]

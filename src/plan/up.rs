@@ -59,7 +59,16 @@ pub fn up(world: &World<'_>, policy: &UpPolicy) -> Result<Plan, Diagnostic> {
     for (name, fate) in order() {
         up.service(name, fate, &fates);
     }
-    Ok(up.steps.finish())
+    let mut plan = up.steps.finish();
+    plan.unchanged = unchanged(&fates);
+    Ok(plan)
+}
+
+/// The containers that run and need nothing.
+fn unchanged(fates: &Fates<'_>) -> Vec<String> {
+    let replicas = fates.values().flat_map(|fate| &fate.replicas);
+    let kept = replicas.filter(|one| matches!(one.fate, Fate::Keep(_)));
+    kept.map(|one| one.replica.name.clone()).collect()
 }
 
 /// A plan for `up` in the making.

@@ -11,6 +11,7 @@ mod provenance;
 mod render;
 mod resource;
 mod scalar;
+mod select;
 mod service;
 
 pub use build::*;
@@ -21,4 +22,5 @@ pub use render::{Form, Render, Tree};
 pub(crate) use render::{model, serialize_as_json};
 pub use resource::*;
 pub use scalar::*;
+pub use select::{Along, Unused};
 pub use service::*;

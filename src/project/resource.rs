@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::{
     Extensions, Form, Mapping, Origin, Provenance, Render, Service, Tree, model, serialize_as_json,
 };
-use crate::diagnostic::Place;
+use crate::diagnostic::{Diagnostic, Place};
 use crate::name::ServiceName;
 
 /// A compose project, loaded.
@@ -44,6 +44,8 @@ pub struct Project {
     pub environment: Mapping,
     /// The active profiles.
     pub profiles: Vec<String>,
+    /// What was odd while loading.
+    pub warnings: Vec<Diagnostic>,
     /// Where each value was written; asked through [`Project::place`] and [`Project::origin`].
     pub provenance: Provenance,
 }

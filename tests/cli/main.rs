@@ -4,4 +4,3 @@
 mod support;
 
 mod harness;
-mod usage;

@@ -7,5 +7,4 @@ mod builder;
 mod client;
 mod exec;
 mod harness;
-mod lists;
 mod probe;

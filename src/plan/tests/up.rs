@@ -2,6 +2,8 @@
 
 use super::stage::stage;
 use crate::plan::observed::State;
+use crate::plan::{BuildPolicy, Extent, Orphans, PullPolicy, Recreate};
+use crate::project::Build;
 
 #[test]
 fn first_up_gates_the_dependent_on_the_port_it_names() {
@@ -59,5 +61,343 @@ fn a_changed_config_is_replaced_so_that_nothing_is_lost() {
 #6 remove 312d6265772d_app-web-1  (if #2 #3 fails)
 #7 start app-web-1  (if #2 #3 fails)  after #6
 "
+    );
+}
+
+#[test]
+fn force_replaces_what_needs_nothing() {
+    let mut stage = stage(&["web"]).running();
+    stage.policy.recreate = Recreate::Force;
+    assert!(
+        stage
+            .up()
+            .starts_with("#1 create 312d6265772d_app-web-1  (forced)\n")
+    );
+}
+
+#[test]
+fn no_recreate_leaves_what_differs() {
+    let mut stage = stage(&["web"]).running();
+    stage.service("web").tty = true;
+    stage.policy.recreate = Recreate::Never;
+    assert_eq!(stage.up(), "");
+}
+
+#[test]
+fn a_target_is_forced_and_its_dependencies_are_not() {
+    let mut stage = stage(&["db", "web"]).with(|s| {
+        s.depends("web", "db");
+    });
+    stage = stage.running();
+    stage.policy.recreate = Recreate::Force;
+    stage.policy.targets = ["web".into()].into();
+    let text = stage.up();
+    assert!(
+        text.contains("_app-web-1  (forced)") && !text.contains("app-db-1"),
+        "{text}"
+    );
+    stage.policy.recreate_dependencies = Recreate::Force;
+    assert!(stage.up().contains("_app-db-1  (forced)"));
+}
+
+#[test]
+fn create_starts_nothing_and_replaces_all_the_same() {
+    let mut stage = stage(&["db", "web"]).with(|s| s.resources());
+    stage.container("web", 1, State::Running);
+    stage.service("web").tty = true;
+    stage.policy.extent = Extent::Create;
+    assert_eq!(
+        stage.up(),
+        "\
+#1 create app-db-1  (missing)
+#2 create 312d6265772d_app-web-1  (config changed, fields unknown: made by Compose 2.40.3)
+#3 stop app-web-1  (replaced)  after #2
+#4 remove app-web-1  (replaced)  after #3
+#5 rename 312d6265772d_app-web-1 to app-web-1  (replaced)  after #4
+"
+    );
+}
+
+#[test]
+fn scaling_up_fills_gaps_and_scaling_down_takes_the_highest() {
+    let mut stage = stage(&["web"]).with(|s| s.resources());
+    stage.container("web", 1, State::Running);
+    stage.container("web", 3, State::Running);
+    stage.service("web").scale = Some(3);
+    assert_eq!(
+        stage.up(),
+        "\
+#1 create app-web-2  (missing)
+#2 start app-web-2  (missing)  after #1
+"
+    );
+    stage.service("web").scale = Some(1);
+    assert_eq!(
+        stage.up(),
+        "\
+#1 stop app-web-3  (scaled down)
+#2 remove app-web-3  (scaled down)  after #1
+"
+    );
+    stage.service("web").scale = Some(0);
+    assert_eq!(
+        stage.up(),
+        "\
+#1 stop app-web-1  (scaled down)
+#2 remove app-web-1  (scaled down)  after #1
+#3 stop app-web-3  (scaled down)
+#4 remove app-web-3  (scaled down)  after #3
+"
+    );
+}
+
+#[test]
+fn scaling_down_takes_what_would_be_replaced_first() {
+    let mut stage = stage(&["web"]).with(|s| s.resources());
+    stage.container("web", 1, State::Running).labels.clear();
+    stage.container("web", 2, State::Running);
+    stage.observed.containers[0]
+        .labels
+        .insert("com.docker.compose.config-hash".into(), "old".into());
+    assert_eq!(
+        stage.up(),
+        "\
+#1 stop app-web-1  (scaled down)
+#2 remove app-web-1  (scaled down)  after #1
+"
+    );
+}
+
+#[test]
+fn two_replicas_cannot_share_a_container_name() {
+    let mut stage = stage(&["web"]);
+    stage.service("web").container_name = "site".into();
+    stage.service("web").scale = Some(2);
+    assert_eq!(
+        stage.up(),
+        "\
+error: service `web` has the container name `site` and cannot have 2 replicas
+hint: remove `container_name`, or scale it to 1"
+    );
+}
+
+#[test]
+fn orphans_stay_unless_they_are_to_go() {
+    let mut stage = stage(&["old", "web"]).running();
+    let old = stage.project.services.remove("old");
+    assert_eq!(stage.up(), "");
+    stage.policy.orphans = Orphans::Remove;
+    assert_eq!(
+        stage.up(),
+        "\
+#1 stop app-old-1  (orphan)
+#2 remove app-old-1  (orphan)  after #1
+"
+    );
+    stage
+        .project
+        .disabled_services
+        .insert("old".into(), old.unwrap());
+    assert_eq!(stage.up(), "");
+}
+
+#[test]
+fn a_paused_container_is_thawed() {
+    let mut stage = stage(&["web"]).with(|s| s.resources());
+    stage.container("web", 1, State::Paused);
+    assert_eq!(stage.up(), "#1 unpause app-web-1  (not running)\n");
+}
+
+#[test]
+fn an_image_is_pulled_once_for_all_that_use_it() {
+    let mut stage = stage(&["a", "b"]);
+    stage.service("b").image = "a".into();
+    stage.observed.images.clear();
+    assert_eq!(
+        stage.up(),
+        "\
+#1 pull a  (missing)
+#2 create network app_default  (missing)
+#3 create app-a-1  (missing)  after #1 #2
+#4 create app-b-1  (missing)  after #1 #2
+#5 start app-a-1  (missing)  after #3
+#6 start app-b-1  (missing)  after #4
+"
+    );
+}
+
+#[test]
+fn what_is_new_starts_while_others_build() {
+    let mut stage = stage(&["db", "web"]);
+    stage.service("web").build = Some(Build::default());
+    stage.service("web").image.clear();
+    assert_eq!(
+        stage.up(),
+        "\
+#1 build web  (missing)
+#2 create network app_default  (missing)
+#3 create app-db-1  (missing)  after #2
+#4 create app-web-1  (missing)  after #1 #2
+#5 start app-db-1  (missing)  after #3
+#6 start app-web-1  (missing)  after #1 #4
+"
+    );
+}
+
+#[test]
+fn what_serves_by_ending_waits_for_every_build() {
+    let mut stage = stage(&["migrate", "web"]);
+    stage.service("web").build = Some(Build::default());
+    stage.service("web").image.clear();
+    stage.depends("web", "migrate").condition = crate::project::Condition::CompletedSuccessfully;
+    let text = stage.up();
+    assert!(
+        text.contains("#5 start app-migrate-1  (missing)  after #1 #3\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn nothing_that_exists_is_stopped_before_every_image_is_there() {
+    let mut stage = stage(&["a", "b", "c"]).with(|s| s.resources());
+    stage.container("c", 1, State::Running);
+    stage.service("c").tty = true;
+    stage.observed.images.remove("a");
+    stage.observed.images.remove("b");
+    assert_eq!(
+        stage.up(),
+        "\
+#1 pull a  (missing)
+#2 pull b  (missing)
+#3 images ready  (requested)  after #1 #2
+#4 create app-a-1  (missing)  after #1
+#5 create app-b-1  (missing)  after #2
+#6 create 312d632d7070_app-c-1  (config changed, fields unknown: made by Compose 2.40.3)  after #3
+#7 start app-a-1  (missing)  after #4
+#8 start app-b-1  (missing)  after #5
+#9 stop app-c-1  (replaced)  after #3 #6
+#10 start 312d632d7070_app-c-1  (replaced)  after #3 #9
+#11 remove app-c-1  (replaced)  after #10
+#12 rename 312d632d7070_app-c-1 to app-c-1  (replaced)  after #11
+#13 remove 312d632d7070_app-c-1  (if #9 #10 fails)
+#14 start app-c-1  (if #9 #10 fails)  after #13
+"
+    );
+}
+
+#[test]
+fn a_build_replaces_only_what_it_changed() {
+    let mut stage = stage(&["web"]).with(|s| s.service("web").build = Some(Build::default()));
+    stage = stage.running();
+    stage.policy.build = BuildPolicy::Always;
+    assert_eq!(
+        stage.up(),
+        "\
+#1 build web  (requested)
+#2 create 312d6265772d_app-web-1  (if its image changed)  after #1
+#3 stop app-web-1  (if #2)  after #1 #2
+#4 start 312d6265772d_app-web-1  (if #2)  after #1 #2 #3
+#5 remove app-web-1  (if #2)  after #2 #4
+#6 rename 312d6265772d_app-web-1 to app-web-1  (if #2)  after #2 #5
+#7 remove 312d6265772d_app-web-1  (if #3 #4 fails)
+#8 start app-web-1  (if #3 #4 fails)  after #7
+"
+    );
+}
+
+#[test]
+fn a_container_that_is_down_starts_whether_its_image_changed_or_not() {
+    let mut stage = stage(&["web"]).with(|s| s.resources());
+    stage.container("web", 1, State::Exited);
+    stage.policy.pull = Some(PullPolicy::Always);
+    assert_eq!(
+        stage.up(),
+        "\
+#1 pull web  (requested)
+#2 create 312d6265772d_app-web-1  (if its image changed)  after #1
+#3 start 312d6265772d_app-web-1  (if #2)  after #1 #2
+#4 remove app-web-1  (if #2)  after #2 #3
+#5 rename 312d6265772d_app-web-1 to app-web-1  (if #2)  after #2 #4
+#6 start app-web-1  (unless #2)  after #1 #2
+"
+    );
+}
+
+#[test]
+fn an_image_that_cannot_be_pulled_is_built() {
+    let mut stage = stage(&["web"]).with(|s| s.service("web").build = Some(Build::default()));
+    stage.observed.images.clear();
+    let text = stage.up();
+    assert!(
+        text.starts_with("#1 pull web  (missing)\n#2 build web  (if #1 fails)\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_build_that_takes_another_as_context_comes_after_it() {
+    let mut stage = stage(&["app", "base"]);
+    for name in ["app", "base"] {
+        stage.service(name).image.clear();
+        stage.service(name).build = Some(Build::default());
+    }
+    let app = stage.service("app").build.as_mut().unwrap();
+    app.additional_contexts
+        .insert("base".into(), "service:base".into());
+    let text = stage.up();
+    assert!(
+        text.starts_with(
+            "#1 build base  (missing)\n#2 build app  (missing)  after #1\n#3 images ready"
+        ),
+        "{text}"
+    );
+}
+
+#[test]
+fn without_building_what_is_missing_is_pulled() {
+    let mut stage = stage(&["web"]).with(|s| s.service("web").build = Some(Build::default()));
+    stage.observed.images.clear();
+    stage.policy.build = BuildPolicy::Never;
+    let text = stage.up();
+    assert!(
+        text.starts_with("#1 pull web  (missing)\n#2 create network"),
+        "{text}"
+    );
+}
+
+#[test]
+fn refresh_policies_look_at_the_age_of_the_tag() {
+    let mut stage = stage(&["web"]);
+    stage.service("web").pull_policy = "daily".into();
+    let tagged = |stage: &mut super::stage::Stage, at| {
+        stage.observed.images.get_mut("web").unwrap().last_tagged = Some(at);
+    };
+    tagged(&mut stage, 1_000_000 - 3600);
+    assert!(!stage.up().contains("pull"));
+    tagged(&mut stage, 1_000_000 - 25 * 3600);
+    assert!(stage.up().starts_with("#1 pull web  (pull_policy daily)\n"));
+}
+
+#[test]
+fn a_policy_that_is_none_is_refused() {
+    let mut stage = stage(&["web"]);
+    stage.service("web").pull_policy = "sometimes".into();
+    assert_eq!(
+        stage.up(),
+        "\
+error: service `web` has the pull policy `sometimes`, which is none
+hint: use `always`, `missing`, `never`, `build`, `daily`, `weekly` or `every_<duration>`"
+    );
+}
+
+#[test]
+fn build_input_that_changed_is_named() {
+    let mut stage = stage(&["web"]).with(|s| s.service("web").build = Some(Build::default()));
+    stage = stage.running();
+    stage.policy.stale = [("web".into(), "web/Dockerfile".into())].into();
+    assert!(
+        stage
+            .up()
+            .starts_with("#1 build web  (web/Dockerfile changed)\n")
     );
 }

@@ -1,0 +1,35 @@
+//! `dco stop`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use super::Context;
+use super::work::{Manner, Work, grace};
+use crate::gate::Waits;
+use crate::plan;
+
+/// Stop containers
+#[derive(Debug, Default, clap::Args)]
+#[command(after_help = "Example:\n  dco stop web")]
+pub struct Args {
+    /// Services, all of them by default
+    services: Vec<String>,
+
+    /// Seconds that a container has to stop
+    #[arg(short, long, value_name = "SECONDS", allow_negative_numbers = true)]
+    timeout: Option<i64>,
+}
+
+/// Stops containers, each before what it depends on.
+pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
+    let work = Work::open(cx, cx.project_or_name()?, Waits::Compose).await?;
+    let services = work.named(&args.services)?;
+    let grace = grace(args.timeout)?;
+    let plan = work.plan(|world| plan::stop(world, &services, grace));
+    if cx.globals.dry_run {
+        return super::plan::show(&plan);
+    }
+    work.execute(&plan, Manner::default()).await?;
+    Ok(ExitCode::SUCCESS)
+}

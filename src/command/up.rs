@@ -1,0 +1,304 @@
+//! `dco up`.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use super::Context;
+use super::work::{Manner, Source, Work, grace, is_strict, soft_limit, waits};
+use crate::diagnostic::Diagnostic;
+use crate::engine::probe::{Patience, Return, Starter, Subject};
+use crate::event::Event;
+use crate::execute::{Cleanup, Report};
+use crate::gate::settle::waits_for;
+use crate::plan::{self, Anonymous, BuildPolicy, Extent, Orphans, PullPolicy, Recreate, UpPolicy};
+use crate::project::{Along, Project};
+
+/// Create and start containers
+#[derive(Debug, Default, clap::Args)]
+#[command(after_help = "Examples:\n  dco up -d\n  dco up -d --build web\n  dco up --dry-run")]
+pub struct Args {
+    /// Services, all of them by default
+    services: Vec<String>,
+
+    #[command(flatten)]
+    pub(super) shape: Shape,
+
+    /// Return when everything is started, and leave it running
+    #[arg(short, long)]
+    detach: bool,
+
+    /// Recreate dependencies too
+    #[arg(long, conflicts_with = "no_recreate")]
+    always_recreate_deps: bool,
+
+    /// Do not start the services that the named ones depend on
+    #[arg(long)]
+    no_deps: bool,
+
+    /// Create, and do not start
+    #[arg(long)]
+    no_start: bool,
+
+    /// Give new containers new anonymous volumes
+    #[arg(short = 'V', long, conflicts_with = "no_recreate")]
+    renew_anon_volumes: bool,
+
+    /// Seconds that a container has to stop
+    #[arg(short, long, value_name = "SECONDS", allow_negative_numbers = true)]
+    timeout: Option<i64>,
+
+    /// Wait until services are running or healthy
+    #[arg(long)]
+    wait: bool,
+
+    /// Seconds to wait at most
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        requires = "wait",
+        allow_negative_numbers = true
+    )]
+    wait_timeout: Option<i64>,
+
+    /// Return without waiting for published ports
+    #[arg(long, help_heading = "Readiness")]
+    no_wait: bool,
+
+    /// Return without watching whether what was started stays up
+    #[arg(long, help_heading = "Readiness")]
+    no_settle: bool,
+
+    /// Wait only for what the file declares
+    #[arg(long, help_heading = "Readiness")]
+    no_infer: bool,
+}
+
+/// What `up` and `create` share.
+#[derive(Debug, Default, clap::Args)]
+pub struct Shape {
+    /// Build images first
+    #[arg(long, conflicts_with = "no_build")]
+    pub(super) build: bool,
+
+    /// Do not build images, even if they are missing
+    #[arg(long)]
+    pub(super) no_build: bool,
+
+    /// Recreate containers even if nothing changed
+    #[arg(long, conflicts_with = "no_recreate")]
+    pub(super) force_recreate: bool,
+
+    /// Leave containers that exist as they are
+    #[arg(long)]
+    pub(super) no_recreate: bool,
+
+    /// When to pull images: always, missing, never or build
+    #[arg(long, value_name = "POLICY")]
+    pub(super) pull: Option<String>,
+
+    /// Pull without showing progress
+    #[arg(long)]
+    pub(super) quiet_pull: bool,
+
+    /// Remove containers whose service is not in the file
+    #[arg(long)]
+    pub(super) remove_orphans: bool,
+
+    /// Number of containers of a service
+    #[arg(long, value_name = "SERVICE=N")]
+    pub(super) scale: Vec<String>,
+
+    /// Answer yes to every question
+    #[arg(short, long)]
+    pub(super) yes: bool,
+}
+
+/// Makes the environment what the file asks for.
+pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
+    let along = match args.no_deps {
+        true => Along::Nothing,
+        false => Along::Dependencies,
+    };
+    let mut project = cx.load_project(&args.services, along)?;
+    scale(&mut project, &args.shape.scale)?;
+    let source = Source::Loaded(Box::new(project));
+    let work = Work::open(cx, source, waits(cx, args.no_infer)).await?;
+    let policy = args.policy(cx, &work)?;
+    let plan = work.plan(|world| plan::up(world, &policy))?;
+    if cx.globals.dry_run {
+        return super::plan::show(&plan);
+    }
+    warn_of_orphans(cx, &work, policy.orphans);
+    work.say_edges(&plan);
+    let manner = Manner {
+        anonymous: policy.anonymous,
+        cleanup: Cleanup::NeverStarted,
+    };
+    let report = work.execute(&plan, manner).await?;
+    if policy.extent == Extent::Start && !args.no_wait && !args.no_settle && !is_strict(cx) {
+        settle(&work, &report).await?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Args {
+    fn policy(&self, cx: &Context, work: &Work<'_>) -> Result<UpPolicy> {
+        let mut policy = self.shape.policy(cx)?;
+        policy.targets = work.named(&self.services)?;
+        policy.recreate_dependencies = match self.always_recreate_deps {
+            true => Recreate::Force,
+            false if policy.recreate == Recreate::Force => Recreate::Diverged,
+            false => policy.recreate,
+        };
+        policy.grace = grace(self.timeout)?;
+        if self.no_start {
+            policy.extent = Extent::Create;
+        }
+        if self.renew_anon_volumes {
+            policy.anonymous = Anonymous::Renew;
+            policy.recreate = Recreate::Force;
+        }
+        Ok(policy)
+    }
+}
+
+impl Shape {
+    /// The policy as far as both commands share it.
+    pub(super) fn policy(&self, cx: &Context) -> Result<UpPolicy> {
+        let recreate = match (self.force_recreate, self.no_recreate) {
+            (true, _) => Recreate::Force,
+            (_, true) => Recreate::Never,
+            _ => Recreate::Diverged,
+        };
+        let build = match (self.build, self.no_build) {
+            (true, _) => BuildPolicy::Always,
+            (_, true) => BuildPolicy::Never,
+            _ => BuildPolicy::IfNeeded,
+        };
+        let ignore = cx.env.is_on("COMPOSE_IGNORE_ORPHANS");
+        if self.remove_orphans && ignore {
+            bail!("cannot combine COMPOSE_IGNORE_ORPHANS and --remove-orphans");
+        }
+        let orphans = match self.remove_orphans || cx.env.is_on("COMPOSE_REMOVE_ORPHANS") {
+            true => Orphans::Remove,
+            false => Orphans::Keep,
+        };
+        Ok(UpPolicy {
+            recreate,
+            recreate_dependencies: recreate,
+            orphans,
+            build,
+            pull: self.pull.as_deref().map(pull_policy).transpose()?.flatten(),
+            ..UpPolicy::default()
+        })
+    }
+}
+
+/// Compose's help calls the absent policy `policy`, and takes that word.
+fn pull_policy(text: &str) -> Result<Option<PullPolicy>> {
+    if text == "policy" {
+        return Ok(None);
+    }
+    match PullPolicy::parse(text).filter(|policy| !matches!(policy, PullPolicy::After(_))) {
+        Some(policy) => Ok(Some(policy)),
+        None => bail!("invalid --pull option \"{text}\""),
+    }
+}
+
+/// Applies `--scale web=3`.
+pub(super) fn scale(project: &mut Project, scales: &[String]) -> Result<()> {
+    for text in scales {
+        let (name, count) = text.split_once('=').ok_or_else(|| {
+            Diagnostic::error(format!("invalid --scale option `{text}`"))
+                .hint("write SERVICE=NUMBER")
+        })?;
+        let Ok(count) = count.parse::<u32>() else {
+            bail!("invalid --scale option `{text}`: `{count}` is no number of containers");
+        };
+        let Some(service) = project.services.get_mut(name) else {
+            return Err(Diagnostic::error(format!("no such service: {name}")).into());
+        };
+        service.scale = Some(i64::from(count));
+        if let Some(deploy) = &mut service.deploy {
+            deploy.replicas = Some(i64::from(count));
+        }
+    }
+    Ok(())
+}
+
+/// Says which containers belong to no service, where they stay.
+pub(super) fn warn_of_orphans(cx: &Context, work: &Work<'_>, orphans: Orphans) {
+    if orphans == Orphans::Remove || cx.env.is_on("COMPOSE_IGNORE_ORPHANS") {
+        return;
+    }
+    let names: Vec<String> = work.plan(|world| {
+        plan::orphans(world)
+            .iter()
+            .map(|one| one.name.clone())
+            .collect()
+    });
+    if !names.is_empty() {
+        cx.reporter().show(
+            &Diagnostic::warning(format!(
+                "found orphan containers ({}) for this project",
+                names.join(", ")
+            ))
+            .hint("if you removed or renamed their service, `--remove-orphans` removes them"),
+        );
+    }
+}
+
+/// Waits until what was started listens or has settled, and fails if it died meanwhile.
+async fn settle(work: &Work<'_>, report: &Report) -> Result<()> {
+    let Some(prober) = work.prober.as_ref() else {
+        return Ok(());
+    };
+    let started = report.started.iter().filter_map(|one| {
+        let service = work.project.services.get(&one.service)?;
+        Some(Starter {
+            subject: Subject {
+                id: one.id.clone(),
+                name: one.name.clone(),
+            },
+            until: waits_for(service),
+        })
+    });
+    let starters: Vec<Starter> = started.collect();
+    let events = work.cx.events();
+    let patience = Patience {
+        soft_limit: soft_limit(work.cx),
+        cancel: tokio_util::sync::CancellationToken::new(),
+        still_waiting: std::sync::Arc::new(move |elapsed| {
+            events.emit(Event::Note(format!(
+                "still waiting for published ports after {}s",
+                elapsed.as_secs()
+            )));
+        }),
+    };
+    let ends = prober.settle(&starters, &patience).await;
+    let mut died = Vec::new();
+    for (starter, end) in starters.iter().zip(ends) {
+        let name = &starter.subject.name;
+        match end {
+            Return::Ready(_) | Return::Cancelled => {}
+            Return::Died(code) => died.push(
+                Diagnostic::error(format!("container `{name}` exited with code {code}"))
+                    .hint(format!("`docker logs {name}` shows what it said")),
+            ),
+            Return::Silent(ports) => {
+                let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
+                work.cx
+                    .events()
+                    .emit(Event::Diagnostic(Diagnostic::warning(format!(
+                        "container `{name}` does not listen on port {} yet",
+                        ports.join(" or ")
+                    ))));
+            }
+        }
+    }
+    match died.is_empty() {
+        true => Ok(()),
+        false => Err(crate::diagnostic::Diagnostics(died).into()),
+    }
+}

@@ -1,0 +1,70 @@
+//! Which project a verb is about: loaded from files, or remembered by its name alone.
+
+use anyhow::Result;
+
+use super::super::Context;
+use crate::compose::{self, Request};
+use crate::project::{Along, Project};
+
+/// A project, or its name where no file is read.
+pub(crate) enum Source {
+    /// From files.
+    Loaded(Box<Project>),
+    /// By its name; the labels of what the engine holds tell the rest.
+    Name(String),
+}
+
+impl Context {
+    /// What the command line and the environment say about the project's files.
+    pub fn load_request(&self) -> Result<Request> {
+        let globals = &self.globals;
+        let directory = globals.project_directory.as_ref();
+        Ok(Request {
+            files: globals.file.clone(),
+            project_directory: directory.map(|path| path.display().to_string()),
+            project_name: globals.project_name.clone(),
+            profiles: globals.profile.clone(),
+            env_files: globals.env_file.clone(),
+            cwd: std::env::current_dir()?,
+            environment: self.env.all().clone(),
+            options: compose::Options::default(),
+        })
+    }
+
+    /// Loads the project, keeps the services that are named and what comes along with them, and
+    /// reads the files that they name.
+    pub fn load_project(&self, names: &[String], along: Along) -> Result<Project> {
+        let mut project = self.load_model()?.select(names, along)?;
+        if !self.globals.all_resources {
+            project = project.without_unused();
+        }
+        compose::resolve_files(&mut project, &std::env::current_dir()?)?;
+        Ok(project)
+    }
+
+    /// Loads the project as its files tell it, and shows what is odd in them.
+    pub fn load_model(&self) -> Result<Project> {
+        let project = compose::load(&self.load_request()?)?;
+        for warning in &project.warnings {
+            self.reporter().show(warning);
+        }
+        Ok(project)
+    }
+
+    /// The project's files, or with `-p` and no `-f` its name alone; also where there is no file
+    /// and the environment names the project.
+    pub(crate) fn project_or_name(&self) -> Result<Source> {
+        let globals = &self.globals;
+        let files = !globals.file.is_empty() || self.env.get("COMPOSE_FILE").is_some();
+        if let Some(name) = globals.project_name.as_ref().filter(|_| !files) {
+            return Ok(Source::Name(name.to_lowercase()));
+        }
+        match self.load_model() {
+            Ok(project) => Ok(Source::Loaded(Box::new(project))),
+            Err(error) => match self.env.get("COMPOSE_PROJECT_NAME") {
+                Some(name) => Ok(Source::Name(name.to_lowercase())),
+                None => Err(error),
+            },
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! What the verbs that change something have in common: load, observe, plan, execute, report.
+
+mod fingerprints;
+mod load;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+pub(super) use fingerprints::Fingerprints;
+pub(super) use load::Source;
+
+use super::Context;
+use crate::convert::{Surroundings, image_name, proxy_variables};
+use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile};
+use crate::engine::probe::Prober;
+use crate::engine::{Engine, Wanted, observe, watch_project};
+use crate::event::{Event, Resource, Status};
+use crate::execute::{Cleanup, Interrupts, Report, Site, Tools, execute};
+use crate::gate::{Edges, Origin, Reading, Waits, edges, verdict::SOFT_LIMIT};
+use crate::graph::ServiceGraph;
+use crate::name::ServiceName;
+use crate::plan::{self, Anonymous, Observed, Plan, World};
+use crate::project::{MountType, Project};
+
+/// A project, what the engine holds of it, and who does the work.
+pub(super) struct Work<'c> {
+    pub(super) cx: &'c Context,
+    pub(super) engine: Engine,
+    pub(super) project: Project,
+    pub(super) graph: ServiceGraph,
+    pub(super) edges: Edges,
+    pub(super) observed: Observed,
+    pub(super) prober: Option<Prober>,
+    prints: Fingerprints,
+}
+
+/// How a plan is done.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Manner {
+    /// What becomes of anonymous volumes.
+    pub(super) anonymous: Anonymous,
+    /// What becomes of what was created in vain.
+    pub(super) cleanup: Cleanup,
+}
+
+impl<'c> Work<'c> {
+    /// Takes a project and looks at what the engine holds of it.
+    pub(super) async fn open(cx: &'c Context, source: Source, waits: Waits) -> Result<Self> {
+        let engine = cx.engine()?;
+        let wanted = match &source {
+            Source::Loaded(project) => wanted(project),
+            Source::Name(name) => Wanted {
+                project: name.clone(),
+                ..Wanted::default()
+            },
+        };
+        // Subscribed before the snapshot is taken, so that nothing between the two is lost.
+        let prober = match waits > Waits::Compose || matches!(source, Source::Loaded(_)) {
+            true => Some(Prober::new(
+                &engine,
+                watch_project(&engine, &wanted.project).await?,
+            )),
+            false => None,
+        };
+        let observed = observe(&engine, &wanted).await?;
+        let project = match source {
+            Source::Loaded(project) => *project,
+            Source::Name(name) => plan::recall(&name, &observed),
+        };
+        let mut graph = ServiceGraph::new(&project)?;
+        let reading = Reading {
+            waits,
+            files: &text_files,
+        };
+        let edges = edges(&project, &reading).join(&mut graph);
+        if !edges.diagnostics.is_empty() {
+            return Err(Diagnostics(edges.diagnostics).into());
+        }
+        Ok(Self {
+            prints: Fingerprints::choose(cx)?,
+            cx,
+            engine,
+            project,
+            graph,
+            edges,
+            observed,
+            prober,
+        })
+    }
+
+    /// Hands the desired and the observed state to a planning function.
+    pub(super) fn plan<T>(&self, plan: impl FnOnce(&World<'_>) -> T) -> T {
+        plan(&World {
+            project: &self.project,
+            graph: &self.graph,
+            observed: &self.observed,
+            edges: &self.edges,
+            hashes: &self.prints,
+            now: jiff::Timestamp::now().as_second(),
+        })
+    }
+
+    /// The services that are named, each of which has to be in the file.
+    ///
+    /// # Errors
+    /// One that is not.
+    pub(super) fn named(&self, names: &[String]) -> Result<BTreeSet<ServiceName>> {
+        let known = &self.project.services;
+        for name in names {
+            if !known.contains_key(name.as_str()) {
+                let nearest = crate::text::nearest::nearest(name, known.keys().map(|key| &**key));
+                let error = Diagnostic::error(format!("no such service: {name}"));
+                let error = match nearest {
+                    Some(other) => error.hint(format!("did you mean `{other}`?")),
+                    None => error,
+                };
+                return Err(error.into());
+            }
+        }
+        Ok(names
+            .iter()
+            .map(|name| ServiceName::from(name.as_str()))
+            .collect())
+    }
+
+    /// Does a plan, says how it went, and fails where it did.
+    pub(super) async fn execute(&self, plan: &Plan, manner: Manner) -> Result<Report> {
+        let mut interrupts = Interrupts::listen()?;
+        for name in &plan.unchanged {
+            self.say_running(name);
+        }
+        let host = self.engine.endpoint().to_string();
+        let proxy = proxy_variables(&proxies(self.cx), &host);
+        let surroundings = Surroundings {
+            api: self.observed.api,
+            proxy: &proxy,
+            read: &|path: &str| std::fs::read_to_string(path),
+        };
+        let site = Site::new(
+            Tools {
+                engine: &self.engine,
+                project: &self.project,
+                observed: &self.observed,
+                events: self.cx.events(),
+                stamps: &self.prints,
+                surroundings,
+                anonymous: manner.anonymous,
+                cleanup: manner.cleanup,
+                build: &|service| Box::pin(async move { build(service).await }),
+                credentials: &|_| None,
+                prober: self.prober.as_ref(),
+                soft_limit: soft_limit(self.cx),
+            },
+            plan::peers(&self.project, &self.observed),
+        );
+        let report = execute(plan, &site, &mut interrupts).await;
+        if report.interrupts > 0 {
+            self.cx.reporter().settle()?;
+            return Err(crate::report::Exit::interrupted().into());
+        }
+        match report.succeeded() {
+            true => Ok(report),
+            false => Err(Diagnostics(report.diagnostics(plan)).into()),
+        }
+    }
+
+    fn say_running(&self, name: &str) {
+        self.cx.events().emit(Event::Progress {
+            resource: Resource::Container(name.to_owned()),
+            status: Status::Done,
+            text: "Running".into(),
+            details: String::new(),
+            transfer: None,
+        });
+    }
+
+    /// Says once what waits for what that the file does not say itself.
+    pub(super) fn say_edges(&self, plan: &Plan) {
+        for edge in &self.edges.list {
+            let waits = plan.steps.iter().any(|step| match &step.action {
+                plan::Action::Await(gate) => edge.gates.contains(gate),
+                _ => false,
+            });
+            if edge.origin == Origin::Inferred && waits {
+                let targets: Vec<String> = edge.gates.iter().map(|gate| gate.target()).collect();
+                self.cx.events().emit(Event::Note(format!(
+                    "{} waits for {}, from {}",
+                    edge.dependent,
+                    targets.join(", "),
+                    edge.because
+                )));
+            }
+        }
+    }
+}
+
+/// The proxies of docker's configuration, in the form of its file.
+fn proxies(cx: &Context) -> serde_json::Value {
+    let config = cx.docker_config();
+    let proxies = config.file.proxies.iter().map(|(host, proxy)| {
+        let proxy = serde_json::json!({
+            "httpProxy": proxy.http_proxy,
+            "httpsProxy": proxy.https_proxy,
+            "noProxy": proxy.no_proxy,
+            "ftpProxy": proxy.ftp_proxy,
+            "allProxy": proxy.all_proxy,
+        });
+        (host.clone(), proxy)
+    });
+    serde_json::json!({ "proxies": proxies.collect::<serde_json::Map<_, _>>() })
+}
+
+async fn build(service: ServiceName) -> Result<(), Diagnostic> {
+    Err(Diagnostic::error(format!(
+        "the image of service `{service}` cannot be built"
+    )))
+}
+
+/// What has to be looked up for a project.
+fn wanted(project: &Project) -> Wanted {
+    let services = project.services.iter();
+    let images = services
+        .clone()
+        .map(|(name, service)| image_name(project, name, service));
+    let mounted = services.flat_map(|(_, service)| {
+        let images = service.volumes.iter();
+        let images = images.filter(|mount| mount.r#type == MountType::Image);
+        images.map(|mount| mount.source.clone())
+    });
+    Wanted {
+        project: project.name.clone(),
+        networks: project
+            .networks
+            .values()
+            .map(|one| one.name.clone())
+            .collect(),
+        volumes: project
+            .volumes
+            .values()
+            .map(|one| one.name.clone())
+            .collect(),
+        images: images.chain(mounted).collect(),
+    }
+}
+
+/// How much is waited for: less with `--no-infer` and `DCO_INFER=0`, least as Compose does.
+pub(super) fn waits(cx: &Context, no_infer: bool) -> Waits {
+    if is_strict(cx) {
+        return Waits::Compose;
+    }
+    match no_infer || cx.env.get("DCO_INFER") == Some("0") {
+        true => Waits::Declared,
+        false => Waits::Inferred,
+    }
+}
+
+/// Whether dco is to do what Compose does and no more.
+pub(super) fn is_strict(cx: &Context) -> bool {
+    cx.env.get("DCO_STRICT") == Some("compose")
+}
+
+/// How long a soft gate waits: 30 s, or `DCO_GATE_TIMEOUT`.
+pub(super) fn soft_limit(cx: &Context) -> Duration {
+    let asked = cx.env.get("DCO_GATE_TIMEOUT");
+    let nanos = asked.and_then(|text| {
+        let plain = text
+            .parse::<i64>()
+            .ok()
+            .map(|seconds| seconds * 1_000_000_000);
+        plain.or_else(|| crate::text::duration::parse(text).ok())
+    });
+    nanos.map_or(SOFT_LIMIT, |nanos| {
+        Duration::from_nanos(nanos.max(0).unsigned_abs())
+    })
+}
+
+/// `--timeout` in seconds.
+///
+/// # Errors
+/// A number that is too small.
+pub(super) fn grace(seconds: Option<i64>) -> Result<Option<Duration>> {
+    match seconds {
+        None => Ok(None),
+        Some(seconds) if seconds >= 0 => Ok(Some(Duration::from_secs(seconds.unsigned_abs()))),
+        Some(seconds) => bail!("`{seconds}` is no time to wait for a container to stop"),
+    }
+}
+
+/// The text files at a path of the host: the file itself, or those directly in the folder.
+fn text_files(path: &Path) -> Vec<Arc<SourceFile>> {
+    /// A configuration is not longer than this.
+    const LONGEST: u64 = 256 * 1024;
+    let one = |path: &Path| {
+        let meta = std::fs::metadata(path).ok()?;
+        if !meta.is_file() || meta.len() > LONGEST {
+            return None;
+        }
+        Some(Arc::new(SourceFile {
+            path: path.display().to_string(),
+            text: std::fs::read_to_string(path).ok()?,
+        }))
+    };
+    if path.is_file() {
+        return one(path).into_iter().collect();
+    }
+    let Ok(entries) = std::fs::read_dir(path) else {
+        return Vec::new();
+    };
+    let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    paths.iter().filter_map(|path| one(path)).collect()
+}

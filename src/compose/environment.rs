@@ -1,0 +1,348 @@
+//! The variables of a project: the shell's, then those of `.env` and `--env-file`; and the files
+//! that services name with `env_file` and `label_file`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::context::{Context, Phase, Variables};
+use super::dotenv::{self, Entry};
+use super::node::Span;
+use super::read;
+use super::sources::{Sources, absolute, display_path};
+use crate::diagnostic::{Diagnostic, Diagnostics, Place};
+use crate::project::{EnvFile, Origin, Origins, Project, Provenance};
+
+/// The shell's variables, and `PWD` where the shell has none.
+pub fn shell(cx: &Context<'_>) -> Variables {
+    let nowhere = Span::default();
+    let mut variables: Variables = cx
+        .request
+        .environment
+        .iter()
+        .map(|(key, value)| (key.clone(), (value.clone(), nowhere)))
+        .collect();
+    let pwd = || (cx.request.cwd.to_string_lossy().into_owned(), nowhere);
+    variables.entry("PWD".to_owned()).or_insert_with(pwd);
+    variables
+}
+
+/// The files that `--env-file` or `COMPOSE_ENV_FILES` name.
+pub fn asked(cx: &Context<'_>) -> Vec<String> {
+    if !cx.request.env_files.is_empty() {
+        return cx.request.env_files.clone();
+    }
+    let listed = cx.request.environment.get("COMPOSE_ENV_FILES");
+    let listed = listed.map(String::as_str).unwrap_or_default().split(',');
+    listed
+        .filter(|file| !file.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The environment files of a folder: those asked for, else its `.env`.
+pub fn project_files(cx: &mut Context<'_>, dir: &Path) -> Phase<Vec<(PathBuf, Span)>> {
+    let asked = asked(cx);
+    if !asked.is_empty() {
+        let cwd = &cx.request.cwd;
+        return Ok(asked
+            .iter()
+            .map(|file| (absolute(cwd, file), Span::default()))
+            .collect());
+    }
+    if let Some(word) = cx.request.environment.get("COMPOSE_DISABLE_ENV_FILE") {
+        match word.as_str() {
+            "1" | "t" | "T" | "true" | "TRUE" | "True" => return Ok(Vec::new()),
+            "0" | "f" | "F" | "false" | "FALSE" | "False" => {}
+            word => {
+                let message = format!("`COMPOSE_DISABLE_ENV_FILE` must be a boolean, not `{word}`");
+                return cx.halt(Diagnostic::error(message));
+            }
+        }
+    }
+    let own = dir.join(".env");
+    Ok(match own.exists() && !own.is_dir() {
+        true => vec![(own, Span::default())],
+        false => Vec::new(),
+    })
+}
+
+/// Variables with those of files added that they do not have; of several files the later wins.
+pub fn with_files(
+    cx: &mut Context<'_>,
+    variables: &Variables,
+    files: &[(PathBuf, Span)],
+) -> Phase<Variables> {
+    let mut read_so_far: BTreeMap<String, (String, Span)> = BTreeMap::new();
+    for (path, named) in files {
+        let name = display_path(path, &cx.request.cwd);
+        let text = match read::text(path) {
+            Ok(text) => text,
+            Err(error) => {
+                let error =
+                    Diagnostic::error(format!("cannot read the env file `{name}`: {error}"))
+                        .at(cx.place(*named));
+                return cx.halt(error);
+            }
+        };
+        let number = cx.sources.add(name, text.clone());
+        let outer = |key: &str| variables.get(key).map(|(value, _)| value.as_str());
+        let earlier = |key: &str| read_so_far.get(key).map(|(value, _)| value.as_str());
+        match dotenv::parse(&text, &outer, &earlier) {
+            Ok(entries) => {
+                for entry in entries {
+                    let at = span(number, &entry.at);
+                    read_so_far.insert(entry.key, (entry.value, at));
+                }
+            }
+            Err(error) => {
+                let error = malformed(&error, cx.place(span(number, &error.at)));
+                return cx.halt(error);
+            }
+        }
+    }
+    let mut all = variables.clone();
+    for (key, value) in read_so_far {
+        all.entry(key).or_insert(value);
+    }
+    Ok(all)
+}
+
+fn span(file: u32, range: &std::ops::Range<usize>) -> Span {
+    Span {
+        file,
+        start: u32::try_from(range.start).unwrap_or(u32::MAX),
+        end: u32::try_from(range.end).unwrap_or(u32::MAX),
+    }
+}
+
+fn malformed(error: &dotenv::Error, place: Option<Place>) -> Diagnostic {
+    Diagnostic::error(error.kind.to_string()).at(place)
+}
+
+/// Reads the `env_file` and `label_file` entries of every service into its environment and labels.
+///
+/// What a service says itself goes before its files; of several files the later wins. The lists of
+/// environment files are dropped, as they have been folded in.
+///
+/// # Errors
+/// A file that is missing and required, or malformed.
+pub fn resolve_files(project: &mut Project, cwd: &Path) -> Result<(), Diagnostics> {
+    let mut files = Files {
+        sources: Sources::default(),
+        cwd,
+        texts: BTreeMap::new(),
+        found: BTreeMap::new(),
+        errors: Vec::new(),
+    };
+    let mut services = std::mem::take(&mut project.services);
+    for (name, service) in &mut services {
+        for (key, value) in &mut service.environment {
+            if value.is_none() {
+                *value = project.environment.get(key).cloned();
+            }
+        }
+        if !service.env_file.is_empty() {
+            let own = service.environment.clone();
+            let mut all: BTreeMap<String, String> = own
+                .iter()
+                .filter_map(|(key, value)| Some((key.clone(), value.clone()?)))
+                .collect();
+            for (index, file) in service.env_file.iter().enumerate() {
+                let index = index.to_string();
+                let named = project.place(&["services", name, "env_file", &index, "path"]);
+                let outer = |key: &str| {
+                    let outside = project.environment.get(key);
+                    outside
+                        .or_else(|| own.get(key)?.as_ref())
+                        .map(String::as_str)
+                };
+                let entries = files.env_file(file, named, &outer, &all);
+                for (entry, at) in entries {
+                    let place = (name.to_string(), "environment", entry.key.clone());
+                    files.found.insert(place, at);
+                    all.insert(entry.key, entry.value);
+                }
+            }
+            let all = all.into_iter().map(|(key, value)| (key, Some(value)));
+            service.environment = all.chain(own).collect();
+            service.env_file.clear();
+        }
+        let own = std::mem::take(&mut service.labels);
+        for (index, path) in service.label_file.iter().enumerate() {
+            let index = index.to_string();
+            let named = project.place(&["services", name, "label_file", &index]);
+            let earlier = service.labels.clone();
+            let entries = files.label_file(path, named, &earlier);
+            for (entry, at) in entries {
+                let place = (name.to_string(), "labels", entry.key.clone());
+                files.found.insert(place, at);
+                service.labels.insert(entry.key, entry.value);
+            }
+        }
+        service.labels.extend(own);
+    }
+    project.services = services;
+    if !files.errors.is_empty() {
+        return Err(Diagnostics(files.errors));
+    }
+    if !files.found.is_empty() {
+        project.provenance = Provenance(Some(Arc::new(WithFiles {
+            inner: project.provenance.clone(),
+            sources: files.sources,
+            found: files.found,
+        })));
+    }
+    Ok(())
+}
+
+/// A service, `environment` or `labels`, and a key.
+type Found = BTreeMap<(String, &'static str, String), Span>;
+
+struct Files<'c> {
+    sources: Sources,
+    cwd: &'c Path,
+    texts: BTreeMap<String, (u32, Arc<str>)>,
+    found: Found,
+    errors: Vec<Diagnostic>,
+}
+
+impl Files<'_> {
+    fn text(&mut self, path: &str) -> Result<(u32, Arc<str>), read::Error> {
+        if let Some(known) = self.texts.get(path) {
+            return Ok(known.clone());
+        }
+        let text = read::text(&absolute(self.cwd, path))?;
+        let number = self
+            .sources
+            .add(display_path(Path::new(path), self.cwd), text.clone());
+        let known = (number, Arc::from(text));
+        self.texts.insert(path.to_owned(), known.clone());
+        Ok(known)
+    }
+
+    fn missing(&mut self, what: &str, path: &str, error: &read::Error, named: Option<Place>) {
+        let shown = display_path(Path::new(path), self.cwd);
+        let mut diagnostic =
+            Diagnostic::error(format!("cannot read the {what} `{shown}`: {error}")).at(named);
+        if let (read::Error::System(_), "env file") = (error, what) {
+            let hint = "create it, or write `required: false` beside its `path`";
+            diagnostic = diagnostic.hint(hint);
+        }
+        self.errors.push(diagnostic);
+    }
+
+    fn env_file<'e>(
+        &mut self,
+        file: &EnvFile,
+        named: Option<Place>,
+        outer: &dyn Fn(&str) -> Option<&'e str>,
+        earlier: &'e BTreeMap<String, String>,
+    ) -> Vec<(Entry, Span)> {
+        let (number, text) = match self.text(&file.path) {
+            Ok(text) => text,
+            Err(read::Error::System(error))
+                if error.kind() == std::io::ErrorKind::NotFound && !file.required.0 =>
+            {
+                return Vec::new();
+            }
+            Err(error) => {
+                self.missing("env file", &file.path, &error, named);
+                return Vec::new();
+            }
+        };
+        let entries = match file.format.as_str() {
+            "" | ".env" | "dotenv" => {
+                dotenv::parse(&text, outer, &|key| earlier.get(key).map(String::as_str))
+            }
+            "raw" => dotenv::parse_raw(&text, outer),
+            format => {
+                let message = format!("`{format}` is no format of env files");
+                let error = Diagnostic::error(message)
+                    .at(named)
+                    .hint("leave it out, or write `raw`");
+                self.errors.push(error);
+                return Vec::new();
+            }
+        };
+        self.entries(number, entries)
+    }
+
+    fn label_file(
+        &mut self,
+        path: &str,
+        named: Option<Place>,
+        earlier: &BTreeMap<String, String>,
+    ) -> Vec<(Entry, Span)> {
+        let (number, text) = match self.text(path) {
+            Ok(text) => text,
+            Err(error) => {
+                self.missing("label file", path, &error, named);
+                return Vec::new();
+            }
+        };
+        let entries = dotenv::parse(&text, &|key| earlier.get(key).map(String::as_str), &|_| {
+            None
+        });
+        self.entries(number, entries)
+    }
+
+    fn entries(
+        &mut self,
+        number: u32,
+        entries: Result<Vec<Entry>, dotenv::Error>,
+    ) -> Vec<(Entry, Span)> {
+        match entries {
+            Ok(entries) => {
+                let entries = entries.into_iter();
+                entries
+                    .map(|entry| (span(number, &entry.at), entry))
+                    .map(|(at, entry)| (entry, at))
+                    .collect()
+            }
+            Err(error) => {
+                let place = self.sources.place(span(number, &error.at));
+                self.errors.push(malformed(&error, place));
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// Origins of values that came out of `env_file` and `label_file`, before all others.
+#[derive(Debug)]
+struct WithFiles {
+    inner: Provenance,
+    sources: Sources,
+    found: Found,
+}
+
+impl Origins for WithFiles {
+    fn place(&self, path: &[&str]) -> Option<Place> {
+        if let Some(place) = self.inner.0.as_ref().and_then(|inner| inner.place(path)) {
+            return Some(place);
+        }
+        let [_, service, section @ ("environment" | "labels"), key] = path else {
+            return None;
+        };
+        let section = if *section == "labels" {
+            "labels"
+        } else {
+            "environment"
+        };
+        let at = self
+            .found
+            .get(&((*service).to_owned(), section, (*key).to_owned()))?;
+        self.sources.place(*at)
+    }
+
+    fn origin(&self, path: &[&str]) -> Option<Origin> {
+        if let Some(origin) = self.inner.0.as_ref().and_then(|inner| inner.origin(path)) {
+            return Some(origin);
+        }
+        self.place(path).map(|place| Origin {
+            place: Some(place),
+            variables: Vec::new(),
+        })
+    }
+}

@@ -1,0 +1,229 @@
+//! Phase 3: included files are loaded as models of their own and their resources taken over.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::context::Phase;
+use super::document::{Loader, Scope, reset};
+use super::environment;
+use super::extends::relative_dir;
+use super::merge;
+use super::node::{Map, Node, Span};
+use super::sources::{display_path, join};
+use crate::diagnostic::Diagnostic;
+
+/// The sections that an included file adds to.
+const SECTIONS: [&str; 6] = [
+    "services", "volumes", "networks", "secrets", "configs", "models",
+];
+
+/// One entry of `include:`.
+struct Entry {
+    at: Span,
+    paths: Vec<Node>,
+    project_directory: Option<Node>,
+    env_files: Vec<Node>,
+}
+
+impl Loader<'_, '_> {
+    /// Loads what a document includes and takes it over; on a clash the document's own values go
+    /// on top.
+    pub fn include(
+        &mut self,
+        root: &mut Node,
+        scope: &Scope,
+        included: &[PathBuf],
+        resets: &[Vec<Arc<str>>],
+    ) -> Phase<()> {
+        let Some(list) = root.get("include").cloned() else {
+            return Ok(());
+        };
+        if list.is_null() {
+            if let Some(root) = root.as_map_mut() {
+                root.remove("include");
+            }
+            return Ok(());
+        }
+        let Some(items) = list.as_list() else {
+            let error = Diagnostic::error(format!("`include` must be a list, not {}", list.kind()))
+                .at(self.cx.place(list.at));
+            return self.cx.halt(error);
+        };
+        for item in items {
+            let entry = self.entry(item)?;
+            let imported = self.included(&entry, scope, included)?;
+            self.take_over(root, imported, resets)?;
+        }
+        if let Some(root) = root.as_map_mut() {
+            root.remove("include");
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, item: &Node) -> Phase<Entry> {
+        let mut entry = Entry {
+            at: item.at,
+            paths: Vec::new(),
+            project_directory: None,
+            env_files: Vec::new(),
+        };
+        let texts = |node: &Node| match node.as_list() {
+            Some(items) => items.to_vec(),
+            None => vec![node.clone()],
+        };
+        if item.as_text().is_some() {
+            entry.paths.push(item.clone());
+        } else if let Some(map) = item.as_map() {
+            for field in map.iter() {
+                match &*field.key {
+                    "path" => entry.paths = texts(&field.node),
+                    "project_directory" => entry.project_directory = Some(field.node.clone()),
+                    "env_file" => entry.env_files = texts(&field.node),
+                    key => self
+                        .cx
+                        .error(format!("an include has no key `{key}`"), field.at),
+                }
+            }
+        }
+        if entry.paths.is_empty() || entry.paths.iter().any(|path| path.as_text().is_none()) {
+            let error = Diagnostic::error("an include must be a path, or have a `path`")
+                .at(self.cx.place(item.at));
+            return self.cx.halt(error);
+        }
+        Ok(entry)
+    }
+
+    fn included(&mut self, entry: &Entry, scope: &Scope, included: &[PathBuf]) -> Phase<Node> {
+        let root = scope.root.to_string_lossy().into_owned();
+        let full = |path: &str| match path.starts_with('/') {
+            true => path.to_owned(),
+            false => join(&root, path),
+        };
+        let mut files = Vec::new();
+        for path in &entry.paths {
+            let text = path.as_text().unwrap_or_default();
+            super::discover::refuse_remote(self.cx, text, path.at)?;
+            files.push((PathBuf::from(full(text)), path.at));
+        }
+        let Some((main, main_at)) = files.first().cloned() else {
+            return Ok(super::document::nothing());
+        };
+        if included.contains(&main) {
+            return self.include_circle(included, &main, entry.at);
+        }
+        let asked = entry
+            .project_directory
+            .as_ref()
+            .and_then(Node::as_text)
+            .filter(|dir| !dir.is_empty());
+        let (dir, project) = match asked {
+            None => {
+                let parent = main.parent().map(|dir| dir.to_string_lossy().into_owned());
+                (
+                    relative_dir(&main.to_string_lossy(), &scope.root),
+                    parent.unwrap_or_default(),
+                )
+            }
+            Some(dir) if dir.starts_with('/') => (dir.to_owned(), dir.to_owned()),
+            Some(dir) => (relative_dir(dir, &scope.root), full(dir)),
+        };
+        let env_files = self.env_files(entry, &project, &full)?;
+        let variables = environment::with_files(self.cx, &scope.variables, &env_files)?;
+        let inner = Scope {
+            dir,
+            disk: scope.root.clone(),
+            root: PathBuf::from(project),
+            variables: Arc::new(variables),
+        };
+        for (file, at) in &files {
+            self.parse(file, Some(if file == &main { main_at } else { *at }))?;
+        }
+        let paths: Vec<PathBuf> = files.into_iter().map(|(path, _)| path).collect();
+        self.model(&paths, &inner, included)
+    }
+
+    fn env_files(
+        &mut self,
+        entry: &Entry,
+        project: &str,
+        full: &dyn Fn(&str) -> String,
+    ) -> Phase<Vec<(PathBuf, Span)>> {
+        if entry.env_files.is_empty() {
+            let own = PathBuf::from(join(project, ".env"));
+            return Ok(match own.is_file() {
+                true => vec![(own, Span::default())],
+                false => Vec::new(),
+            });
+        }
+        let named = entry.env_files.iter();
+        Ok(named
+            .filter_map(|file| Some((PathBuf::from(full(file.as_text()?)), file.at)))
+            .collect())
+    }
+
+    fn take_over(
+        &mut self,
+        root: &mut Node,
+        imported: Node,
+        resets: &[Vec<Arc<str>>],
+    ) -> Phase<()> {
+        for section in SECTIONS {
+            let Some(from) = imported.get(section).and_then(Node::as_map) else {
+                continue;
+            };
+            let Some(model) = root.as_map_mut() else {
+                return Ok(());
+            };
+            if model.get(section).is_none_or(Node::is_null) {
+                model.set(section, Node::map([], imported.at));
+            }
+            let Some(mut into) = model.get(section).and_then(Node::as_map).cloned() else {
+                // The shape has it.
+                continue;
+            };
+            for entry in from.iter() {
+                let Some(own) = into.get(&entry.key).cloned() else {
+                    into.set(&entry.key, entry.node.clone());
+                    continue;
+                };
+                if own == entry.node {
+                    continue;
+                }
+                let named = Node::map([(Arc::clone(&entry.key), entry.node.clone())], entry.at);
+                let mut source = Node::map([(section.into(), named)], entry.at);
+                reset(&mut source, resets);
+                let merged = match source.at_path(&[section, &entry.key]).cloned() {
+                    Some(base) => merge::merge_resource(self.cx, section, base, own)?,
+                    None => own,
+                };
+                into.set(&entry.key, merged);
+            }
+            if let Some(node) = root
+                .as_map_mut()
+                .and_then(|root: &mut Map| root.get_mut(section))
+            {
+                let at = node.at;
+                *node = Node::new(super::node::Value::Map(Arc::new(into)), at);
+            }
+        }
+        Ok(())
+    }
+
+    fn include_circle<T>(&mut self, included: &[PathBuf], again: &PathBuf, at: Span) -> Phase<T> {
+        let start = included
+            .iter()
+            .position(|path| path == again)
+            .unwrap_or_default();
+        let names: Vec<String> = included[start..]
+            .iter()
+            .chain([again])
+            .map(|path| format!("`{}`", display_path(path, &self.cx.request.cwd)))
+            .collect();
+        let error = Diagnostic::error(format!(
+            "files include each other in a circle: {}",
+            names.join(" → ")
+        ))
+        .at(self.cx.place(at));
+        self.cx.halt(error)
+    }
+}

@@ -1,0 +1,340 @@
+//! The phases in their order.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::context::{Context, Phase, Variables};
+use super::decode::decode;
+use super::document::{Loader, Scope};
+use super::model::SECRET_CONTENT;
+use super::node::{Entry, Map, Node, Span};
+use super::origins::LoadedOrigins;
+use super::{Request, consistency, discover, environment, normalize, substitute};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::project::{NameOrigin, Project, Provenance};
+
+/// Loads a project: every file merged, its services turned on and off by profiles, checked. The
+/// files that services name with `env_file` are read later, by [`super::resolve_files`].
+///
+/// # Errors
+/// Everything that is wrong, as far as it can be told at once.
+pub fn load(request: &Request) -> Result<Project, Diagnostics> {
+    let mut cx = Context::new(request);
+    match project(&mut cx) {
+        Ok(project) => Ok(project),
+        Err(_) => Err(cx.into_errors()),
+    }
+}
+
+/// A loaded tree, before it becomes a project.
+#[derive(Debug)]
+pub struct Tree {
+    /// The tree.
+    pub root: Node,
+    /// The project's name.
+    pub name: String,
+    /// What was odd while loading.
+    pub warnings: Vec<Diagnostic>,
+    /// The variables.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// Loads the tree only: what `config --no-interpolate` prints.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_tree(request: &Request) -> Result<Tree, Diagnostics> {
+    let mut cx = Context::new(request);
+    match tree(&mut cx) {
+        Ok(loaded) => Ok(Tree {
+            root: loaded.tree,
+            name: loaded.name,
+            warnings: cx.warnings,
+            environment: plain(&loaded.scope.variables),
+        }),
+        Err(_) => Err(cx.into_errors()),
+    }
+}
+
+/// Finds the project's name only: `-p` or `COMPOSE_PROJECT_NAME` without reading a compose file,
+/// else the `name:` of one or its folder's name, without loading it further.
+///
+/// # Errors
+/// A name that is none, no compose file, or one that is not YAML.
+pub fn load_name(request: &Request) -> Result<String, Diagnostics> {
+    let mut cx = Context::new(request);
+    let found = start(&mut cx).and_then(|(files, scope)| {
+        if let Some((name, _)) = asked_name(&mut cx, &scope.variables)? {
+            return Ok(name);
+        }
+        let files = files.map_or_else(|| discover::files(&mut cx, &scope.variables), Ok)?;
+        let mut loader = Loader::new(&mut cx);
+        name(&mut loader, &files, &scope).map(|(name, _)| name)
+    });
+    found.map_err(|_| cx.into_errors())
+}
+
+/// A name as a project can bear it: lower case, of letters, digits, `-` and `_`, which cannot stand
+/// at its start.
+pub fn normalize_name(name: &str) -> String {
+    let kept = |c: &char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
+    let name: String = name.to_lowercase().chars().filter(kept).collect();
+    name.trim_start_matches(['-', '_']).to_owned()
+}
+
+struct Loaded {
+    tree: Node,
+    name: String,
+    origin: NameOrigin,
+    files: Vec<PathBuf>,
+    scope: Scope,
+}
+
+/// The shell's variables and those of the environment files that are known before the compose
+/// files are; with the compose files, where they are known already.
+fn start(cx: &mut Context<'_>) -> Phase<(Option<Vec<PathBuf>>, Scope)> {
+    let shell = environment::shell(cx);
+    let asked = discover::asked(cx.request);
+    let dir = discover::working_dir(cx.request, &asked);
+    let env_files = environment::project_files(cx, &dir)?;
+    let variables = environment::with_files(cx, &shell, &env_files)?;
+    let files = (!asked.is_empty()).then_some(asked);
+    Ok((files, scope(&dir, variables)))
+}
+
+fn scope(dir: &Path, variables: Variables) -> Scope {
+    Scope {
+        dir: dir.to_string_lossy().into_owned(),
+        disk: dir.to_owned(),
+        root: dir.to_owned(),
+        variables: Arc::new(variables),
+    }
+}
+
+fn tree(cx: &mut Context<'_>) -> Phase<Loaded> {
+    let (_, early) = start(cx)?;
+    let files = discover::files(cx, &early.variables)?;
+    let dir = discover::working_dir(cx.request, &files);
+    cx.working_dir = dir.clone();
+    let variables = match dir == early.disk {
+        true => Arc::unwrap_or_clone(early.variables),
+        false => {
+            let env_files = environment::project_files(cx, &dir)?;
+            environment::with_files(cx, &early.variables, &env_files)?
+        }
+    };
+    let mut scope = scope(&dir, variables);
+    let mut loader = Loader::new(cx);
+    for file in &files {
+        loader.parse(file, None)?;
+    }
+    let (name, origin) = name(&mut loader, &files, &scope)?;
+    let nowhere = Span::default();
+    Arc::make_mut(&mut scope.variables)
+        .insert("COMPOSE_PROJECT_NAME".to_owned(), (name.clone(), nowhere));
+    let mut tree = loader.model(&files, &scope, &[])?;
+    if tree.as_map().is_none_or(Map::is_empty) {
+        let shown = files
+            .first()
+            .map(|file| super::sources::display_path(file, &cx.request.cwd));
+        let error = Diagnostic::error(format!("`{}` is empty", shown.unwrap_or_default()))
+            .hint("a compose file begins with `services:`");
+        return cx.halt(error);
+    }
+    if name.is_empty() {
+        let error = Diagnostic::error("the project has no name")
+            .hint("its folder's name holds no letter or digit: name it with `-p` or `name:`");
+        return cx.halt(error);
+    }
+    if cx.request.options.normalize {
+        normalize::normalize(&mut tree, &name, &scope.variables);
+    }
+    Ok(Loaded {
+        tree,
+        name,
+        origin,
+        files,
+        scope,
+    })
+}
+
+/// The name that `-p` or `COMPOSE_PROJECT_NAME` asks for.
+fn asked_name(cx: &mut Context<'_>, variables: &Variables) -> Phase<Option<(String, NameOrigin)>> {
+    let option = cx
+        .request
+        .project_name
+        .as_deref()
+        .filter(|name| !name.is_empty());
+    let variable = variables.get("COMPOSE_PROJECT_NAME");
+    let variable = variable.filter(|(name, _)| !name.is_empty());
+    let (name, at) = match (option, variable) {
+        (Some(name), _) => (name, Span::default()),
+        (None, Some((name, at))) => (name.as_str(), *at),
+        (None, None) => return Ok(None),
+    };
+    let normal = normalize_name(name);
+    if normal == name {
+        return Ok(Some((normal, NameOrigin::Asked)));
+    }
+    let mut error = Diagnostic::error(format!("`{name}` is no name for a project"))
+        .at(cx.place(at))
+        .hint("a name holds lower-case letters, digits, `-` and `_`, and begins with a letter or digit");
+    if !normal.is_empty() {
+        error = error.hint(format!("`{normal}` is one"));
+    }
+    cx.halt(error)
+}
+
+/// The project's name and where it came from.
+fn name(
+    loader: &mut Loader<'_, '_>,
+    files: &[PathBuf],
+    scope: &Scope,
+) -> Phase<(String, NameOrigin)> {
+    if let Some(asked) = asked_name(loader.cx, &scope.variables)? {
+        return Ok(asked);
+    }
+    let mut written: Option<Node> = None;
+    for file in files {
+        let parsed = loader.parse(file, None)?;
+        for document in &parsed.1 {
+            let name = document.root.get("name").filter(|name| !name.is_null());
+            written = name
+                .filter(|name| name.as_text() != Some(""))
+                .cloned()
+                .or(written);
+        }
+    }
+    let cx = &mut *loader.cx;
+    if let Some(mut node) = written {
+        if cx.request.options.interpolate {
+            substitute::substitute(cx, &mut node, &scope.variables);
+            cx.barrier()?;
+        }
+        let name = node.value.to_string();
+        let name = match cx.request.options.normalize {
+            true => normalize_name(&name),
+            false => name,
+        };
+        return Ok((name, NameOrigin::File));
+    }
+    let dir = discover::working_dir(cx.request, files);
+    let base = dir
+        .file_name()
+        .map(|base| base.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let real = dir.canonicalize().ok();
+    let real = real
+        .as_deref()
+        .and_then(Path::file_name)
+        .map(|real| real.to_string_lossy());
+    if real.is_some_and(|real| real != base.as_str()) {
+        let message = format!(
+            "the project's folder is a symbolic link: the project is named after the link, `{base}`"
+        );
+        cx.warnings
+            .push(Diagnostic::warning(message).hint("name it with `name:` or `-p`"));
+    }
+    Ok((normalize_name(&base), NameOrigin::Directory))
+}
+
+fn plain(variables: &Variables) -> BTreeMap<String, String> {
+    let variables = variables.iter();
+    variables
+        .map(|(key, (value, _))| (key.clone(), value.clone()))
+        .collect()
+}
+
+fn project(cx: &mut Context<'_>) -> Phase<Project> {
+    let mut loaded = tree(cx)?;
+    if let Some(root) = loaded.tree.as_map_mut() {
+        root.remove("name");
+    }
+    let mut project = Project {
+        name: loaded.name,
+        name_origin: loaded.origin,
+        working_dir: cx.working_dir.clone(),
+        compose_files: loaded
+            .files
+            .iter()
+            .map(|file| file.to_string_lossy().into_owned())
+            .collect(),
+        env_files: environment::asked(cx),
+        environment: plain(&loaded.scope.variables),
+        ..Project::default()
+    };
+    let root = loaded.tree.as_map().cloned().unwrap_or_default();
+    for entry in root.iter() {
+        match &*entry.key {
+            "services" => project.services = section(cx, entry),
+            "networks" => project.networks = section(cx, entry),
+            "volumes" => project.volumes = section(cx, entry),
+            "secrets" => project.secrets = section(cx, entry),
+            "configs" => project.configs = section(cx, entry),
+            "models" => project.models = section(cx, entry),
+            key if key.starts_with("x-") => {
+                let value = decode(&entry.node).unwrap_or_default();
+                project.extensions.0.insert(key.to_owned(), value);
+            }
+            _ => {}
+        }
+    }
+    for secret in project.secrets.values_mut() {
+        if let Some(serde_json::Value::String(content)) = secret.extensions.0.remove(SECRET_CONTENT)
+        {
+            secret.content = content;
+        }
+    }
+    cx.barrier()?;
+    project.provenance = Provenance(Some(Arc::new(LoadedOrigins {
+        tree: loaded.tree,
+        sources: std::mem::take(&mut cx.sources),
+        variables: std::mem::take(&mut cx.variables),
+    })));
+    let profiles = profiles(cx.request, &project.environment);
+    project = project.with_profiles(profiles);
+    if cx.request.options.consistency {
+        cx.errors.extend(consistency::check(&project));
+        cx.barrier()?;
+        for service in project.services.values_mut() {
+            if let (Some(scale), Some(deploy)) = (service.scale, &mut service.deploy) {
+                deploy.replicas = Some(scale);
+            }
+        }
+    }
+    project.warnings = std::mem::take(&mut cx.warnings);
+    Ok(project)
+}
+
+/// Decodes the entries of a section; what is wrong with one does not hide what is wrong with
+/// another.
+fn section<K, T>(cx: &mut Context<'_>, section: &Entry) -> BTreeMap<K, T>
+where
+    K: for<'k> From<&'k str> + Ord,
+    T: for<'de> serde::Deserialize<'de>,
+{
+    let mut all = BTreeMap::new();
+    for entry in section.node.as_map().into_iter().flat_map(Map::iter) {
+        match decode(&entry.node) {
+            Ok(value) => {
+                all.insert(K::from(&entry.key), value);
+            }
+            Err(error) => cx.error(error.message, error.at.unwrap_or(entry.at)),
+        }
+    }
+    all
+}
+
+/// The active profiles: `--profile`, else `COMPOSE_PROFILES`.
+fn profiles(request: &Request, environment: &BTreeMap<String, String>) -> Vec<String> {
+    if !request.profiles.is_empty() {
+        return request.profiles.clone();
+    }
+    let listed = environment.get("COMPOSE_PROFILES").map(String::as_str);
+    let listed = listed.unwrap_or_default().split(',').map(str::trim);
+    listed
+        .filter(|profile| !profile.is_empty())
+        .map(str::to_owned)
+        .collect()
+}

@@ -1,0 +1,112 @@
+//! One gate: asks the prober until there is a verdict, and says what it is.
+
+use std::sync::Arc;
+
+use super::site::Site;
+use crate::diagnostic::Diagnostic;
+use crate::engine::probe::{Patience, Subject};
+use crate::event::{Event, Resource, Status};
+use crate::gate::{Condition, Gate, Strength, Verdict};
+
+impl Site<'_> {
+    /// Waits for a gate. A soft one that does not open is a warning.
+    pub(super) async fn wait(&self, gate: &Gate) -> Result<(), Diagnostic> {
+        let Some(prober) = self.tools.prober else {
+            return Ok(());
+        };
+        let peers = self.peers();
+        let subjects: Vec<Subject> = peers
+            .get(&gate.dependency)
+            .map_or(&[][..], Vec::as_slice)
+            .iter()
+            .map(|peer| Subject {
+                id: peer.id.clone(),
+                name: peer.name.clone(),
+            })
+            .collect();
+        if subjects.is_empty() {
+            return Ok(());
+        }
+        let shown: Vec<Resource> = self.shown(gate, &subjects);
+        for resource in &shown {
+            self.say(resource.clone(), Status::Working, "Waiting");
+        }
+        let events = self.tools.events.clone();
+        let (dependent, target) = (gate.dependency.clone(), gate.target());
+        let patience = Patience {
+            soft_limit: self.tools.soft_limit,
+            cancel: self.cancelled.clone(),
+            still_waiting: Arc::new(move |elapsed| {
+                events.emit(Event::StillWaiting {
+                    dependent: dependent.clone(),
+                    target: target.clone(),
+                    elapsed,
+                });
+            }),
+        };
+        let waited = prober.wait(gate, &subjects, &patience).await;
+        let say = |status, text: &str| {
+            for resource in &shown {
+                self.say(resource.clone(), status, text);
+            }
+        };
+        match (&waited.verdict, gate.strength) {
+            (Verdict::Ready, _) => {
+                say(Status::Done, ready_word(&gate.condition));
+                Ok(())
+            }
+            (Verdict::Cancelled | Verdict::Pending, _) => {
+                say(Status::Warning, "Interrupted");
+                Err(Diagnostic::error(format!(
+                    "waiting for {} was interrupted",
+                    gate.target()
+                )))
+            }
+            (verdict, Strength::Soft) => {
+                say(Status::Warning, "Not ready");
+                let warning = explain(gate, verdict);
+                let warning = Diagnostic {
+                    severity: crate::diagnostic::Severity::Warning,
+                    ..warning
+                };
+                self.tools.events.emit(Event::Diagnostic(warning));
+                Ok(())
+            }
+            (verdict, Strength::Declared) => {
+                say(Status::Error, "Error");
+                Err(explain(gate, verdict))
+            }
+        }
+    }
+
+    /// The lines that show a wait: Compose shows the containers, and has no word for a port.
+    fn shown(&self, gate: &Gate, subjects: &[Subject]) -> Vec<Resource> {
+        match gate.condition {
+            Condition::Healthy | Condition::Completed | Condition::Running => subjects
+                .iter()
+                .map(|subject| Resource::Container(subject.name.clone()))
+                .collect(),
+            _ => vec![Resource::Gate(gate.target())],
+        }
+    }
+}
+
+fn ready_word(condition: &Condition) -> &'static str {
+    match condition {
+        Condition::Healthy => "Healthy",
+        Condition::Completed => "Exited",
+        Condition::Running => "Started",
+        _ => "Ready",
+    }
+}
+
+/// Compose's words where it has some.
+fn explain(gate: &Gate, verdict: &Verdict) -> Diagnostic {
+    let diagnostic = match verdict {
+        Verdict::Failed(failure) => {
+            Diagnostic::error(format!("dependency failed to start: {failure}"))
+        }
+        _ => Diagnostic::error(format!("gave up waiting for {}", gate.target())),
+    };
+    diagnostic.at(gate.because.place.clone())
+}

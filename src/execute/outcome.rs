@@ -1,0 +1,130 @@
+//! What became of a plan: of each step, and of the whole.
+
+use std::time::Duration;
+
+use crate::diagnostic::Diagnostic;
+use crate::name::ContainerId;
+use crate::plan::{Action, Plan, StepId};
+
+/// What became of one step.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// It was done.
+    Done,
+    /// Its condition was not met.
+    NotNeeded,
+    /// It failed, and another step stands in for it.
+    Tolerated(Diagnostic),
+    /// It failed.
+    Failed(Diagnostic),
+    /// It was not tried, because this one failed.
+    Skipped {
+        /// The step that failed.
+        because_of: StepId,
+    },
+    /// It was not tried, or was given up, because the command was interrupted.
+    Cancelled,
+}
+
+impl Outcome {
+    /// Whether what comes after it may be done.
+    pub(super) fn lets_on(&self) -> bool {
+        matches!(self, Self::Done | Self::NotNeeded | Self::Tolerated(_))
+    }
+}
+
+/// One step and what became of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepReport {
+    /// The step.
+    pub id: StepId,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// When it began, counted from the start of the execution.
+    pub began: Duration,
+    /// When it ended.
+    pub ended: Duration,
+}
+
+/// What became of a plan.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Report {
+    /// Every step, in the plan's order.
+    pub steps: Vec<StepReport>,
+    /// How often the command was interrupted.
+    pub interrupts: usize,
+    /// The containers that were created, by the step that did it.
+    pub created: Vec<(StepId, ContainerId)>,
+    /// The containers that were started, in the order they were.
+    pub started: Vec<Started>,
+    /// Containers that were created, never started, and removed again because something failed.
+    pub cleaned_up: Vec<String>,
+}
+
+/// A container that was started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// Its service.
+    pub service: crate::name::ServiceName,
+    /// Its id.
+    pub id: ContainerId,
+    /// Its final name.
+    pub name: String,
+}
+
+impl Report {
+    /// What became of a step.
+    pub fn outcome(&self, id: StepId) -> &Outcome {
+        &self.steps[id.0 as usize - 1].outcome
+    }
+
+    /// Whether every step was done or needed not be.
+    pub fn succeeded(&self) -> bool {
+        self.interrupts == 0 && self.steps.iter().all(|step| step.outcome.lets_on())
+    }
+
+    /// The failures, in the plan's order.
+    pub fn failures(&self) -> impl Iterator<Item = (StepId, &Diagnostic)> {
+        self.steps.iter().filter_map(|step| match &step.outcome {
+            Outcome::Failed(diagnostic) => Some((step.id, diagnostic)),
+            _ => None,
+        })
+    }
+
+    /// The failures as they are told: each with what was skipped because of it, and at the end
+    /// what was started or taken back.
+    pub fn diagnostics(&self, plan: &Plan) -> Vec<Diagnostic> {
+        let mut told: Vec<Diagnostic> = Vec::new();
+        for (id, diagnostic) in self.failures() {
+            let mut diagnostic = diagnostic.clone();
+            let skipped = self.skipped(plan, id);
+            if !skipped.is_empty() {
+                diagnostic = diagnostic.hint(format!("because of this, not done: {skipped}"));
+            }
+            let same = told
+                .iter_mut()
+                .find(|told| told.message == diagnostic.message);
+            match same {
+                Some(_) => {}
+                None => told.push(diagnostic),
+            }
+        }
+        told
+    }
+
+    /// The starts that did not happen because of a failure: `start app-web-1, start app-api-1`.
+    fn skipped(&self, plan: &Plan, failed: StepId) -> String {
+        let starts = self.steps.iter().filter_map(|step| {
+            let because =
+                matches!(step.outcome, Outcome::Skipped { because_of } if because_of == failed);
+            let action = &plan.steps[step.id.0 as usize - 1].action;
+            match action {
+                Action::Start { container, .. } if because => {
+                    Some(format!("start {}", container.name()))
+                }
+                _ => None,
+            }
+        });
+        starts.collect::<Vec<_>>().join(", ")
+    }
+}
