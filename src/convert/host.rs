@@ -127,11 +127,16 @@ fn environment(request: &ContainerRequest<'_>) -> Vec<String> {
     variables.extend(own.map(|(key, value)| (&**key, value.as_deref())));
     variables
         .into_iter()
-        .map(|(key, value)| match value {
-            Some(value) => format!("{key}={value}"),
-            None => key.to_owned(),
-        })
+        .map(|(key, value)| variable(key, value))
         .collect()
+}
+
+/// One variable as the engine takes it.
+pub(super) fn variable(key: &str, value: Option<&str>) -> String {
+    match value {
+        Some(value) => format!("{key}={value}"),
+        None => key.to_owned(),
+    }
 }
 
 /// The ports that the container says it listens on, `port/protocol`.

@@ -9,6 +9,7 @@
 
 mod build;
 mod files;
+mod hook;
 mod host;
 mod labels;
 mod mounts;
@@ -22,6 +23,7 @@ pub use build::{
     Source, image_build, is_remote,
 };
 pub use files::{Injected, archive, files};
+pub use hook::pre_start;
 pub use labels::{Stamp, label};
 pub use mounts::{Carried, volume};
 pub use network::{Connect, NetworkBody, endpoint, network};

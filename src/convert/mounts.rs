@@ -13,7 +13,7 @@ use bollard::models::{
 
 use super::{ContainerRequest, Stamp, label, labels, list, map, text};
 use crate::diagnostic::Diagnostic;
-use crate::project::{BindOptions, Mount, MountType, Project, Volume, VolumeOptions};
+use crate::project::{BindOptions, Mount, MountType, Project, Service, Volume, VolumeOptions};
 
 use super::files::{self, Kind};
 
@@ -68,9 +68,10 @@ pub(super) fn mounts(request: &ContainerRequest<'_>) -> Result<Mounts, Diagnosti
         by_target.insert(mount.target.clone(), entry);
     }
     for old in carried {
+        let mount = inherited(old, service);
         by_target
             .entry(old.destination.clone())
-            .or_insert_with(|| Entry::Mount(Box::new(inherited(old))));
+            .or_insert_with(|| Entry::Mount(Box::new(mount)));
     }
     for kind in [Kind::Secret, Kind::Config] {
         for (target, source) in files::bound(project, service, kind)? {
@@ -103,25 +104,38 @@ enum Entry<'a> {
 }
 
 /// The anonymous volumes that the new container takes over: those where the image declares a
-/// volume, and those where the service mounts one without a name.
+/// volume, and those where the service mounts one without a name. A named one that the file does
+/// not mount any more is left behind, which Compose carries on.
 fn carried<'a>(request: &ContainerRequest<'a>) -> Vec<&'a Carried> {
     let declared = request.image.map_or(&[][..], |image| image.volumes);
-    let unnamed = |target: &String| {
-        let mut volumes = request.service.volumes.iter();
-        volumes.any(|mount| mount.source.is_empty() && mount.target == *target)
-    };
     let old = request.replaces.and_then(|old| old.volumes).unwrap_or(&[]);
     old.iter()
-        .filter(|old| declared.contains(&old.destination) || unnamed(&old.destination))
+        .filter(|old| is_anonymous(&old.volume))
+        .filter(|old| {
+            declared.contains(&old.destination)
+                || unnamed(request.service, &old.destination).is_some()
+        })
         .collect()
 }
 
-fn inherited(old: &Carried) -> EngineMount {
+/// The engine's names for volumes that were given none: 64 hex digits.
+fn is_anonymous(volume: &str) -> bool {
+    volume.len() == 64 && volume.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The service's own mount of a volume without a name at this place.
+fn unnamed<'a>(service: &'a Service, target: &str) -> Option<&'a Mount> {
+    let mut volumes = service.volumes.iter();
+    volumes.find(|mount| mount.source.is_empty() && mount.target == target)
+}
+
+fn inherited(old: &Carried, service: &Service) -> EngineMount {
+    let declared = unnamed(service, &old.destination);
     EngineMount {
         typ: Some(EngineMountType::VOLUME),
         source: Some(old.volume.clone()),
         target: Some(old.destination.clone()),
-        read_only: Some(old.read_only),
+        read_only: Some(declared.is_some_and(|mount| mount.read_only)),
         ..EngineMount::default()
     }
 }

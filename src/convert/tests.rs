@@ -294,27 +294,31 @@ fn what_the_old_form_can_say_is_a_bind_and_the_rest_a_mount() {
 #[test]
 fn anonymous_volumes_are_taken_over_where_the_image_or_the_service_has_one() {
     let mut bench = bench(json!({"image": "busybox", "volumes": [
-        {"type": "volume", "target": "/own", "volume": {}},
+        {"type": "volume", "target": "/own", "read_only": true, "volume": {}},
         {"type": "volume", "source": "data", "target": "/named", "volume": {}}
     ]}));
     let volume = |name: &str, destination: &str| Carried {
-        volume: name.into(),
+        volume: name.repeat(64),
         destination: destination.into(),
         read_only: false,
     };
-    let old = ["1 /own", "2 /image", "3 /named", "4 /gone"]
+    let mut old = ["1 /own", "2 /image", "3 /named", "4 /gone", "5 /other"]
         .map(|pair| pair.split_once(' ').unwrap())
         .map(|(name, destination)| volume(name, destination));
+    old[4].volume = "app_named".into();
     bench.replaces = Some(("0123456789abcdef".into(), Some(old.into())));
-    bench.image = Some(("sha256:77".into(), vec!["/image".into(), "/named".into()]));
+    bench.image = Some((
+        "sha256:77".into(),
+        vec!["/image".into(), "/named".into(), "/other".into()],
+    ));
     let made = bench.container();
     let host = serde_json::to_value(made.body.config.host_config).unwrap();
     assert_eq!(host["Binds"], json!(["app_data:/named:rw"]));
     assert_eq!(
         host["Mounts"],
         json!([
-            {"Type": "volume", "Source": "2", "Target": "/image", "ReadOnly": false},
-            {"Type": "volume", "Source": "1", "Target": "/own", "ReadOnly": false}
+            {"Type": "volume", "Source": "2".repeat(64), "Target": "/image", "ReadOnly": false},
+            {"Type": "volume", "Source": "1".repeat(64), "Target": "/own", "ReadOnly": true}
         ])
     );
 }
@@ -564,6 +568,39 @@ fn a_file_is_bound_and_a_text_is_written_into_the_container() {
         "\
 error: service `web` is `read_only`, so its secret `key` cannot be written into it
 hint: define the secret with `file:`, which is mounted"
+    );
+}
+
+#[test]
+fn a_pre_start_hook_has_the_service_s_volumes_and_networks_but_not_its_names() {
+    let bench = bench(json!({
+        "image": "busybox",
+        "environment": {"A": "1", "B": "2"},
+        "networks": {"default": {"aliases": ["www"], "ipv4_address": "10.0.0.5"}}
+    }));
+    let hook: crate::project::Hook = serde_json::from_value(json!({
+        "command": ["migrate"], "user": "root", "environment": {"B": "3"}
+    }))
+    .unwrap();
+    let made = bench
+        .ask(|request| pre_start(&request, &hook, &"77".into()))
+        .unwrap();
+    assert_eq!(
+        serde_json::to_value(made.body).unwrap(),
+        json!({
+            "Image": "busybox", "Cmd": ["migrate"], "User": "root", "Env": ["A=1", "B=3"],
+            "AttachStdout": true, "AttachStderr": true,
+            "Labels": {
+                "com.docker.compose.project": "app",
+                "com.docker.compose.service": "web",
+                "com.docker.compose.version": "2.40.3"
+            },
+            "HostConfig": {
+                "AutoRemove": true, "Privileged": false, "VolumesFrom": ["77"],
+                "NetworkMode": "app_default"
+            },
+            "NetworkingConfig": {"EndpointsConfig": {"app_default": {}}}
+        })
     );
 }
 
