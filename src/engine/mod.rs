@@ -24,7 +24,9 @@ mod volumes;
 use std::sync::Arc;
 
 pub use archive::{PathStat, Unpack};
-pub use build::{Failure as BuildFailure, Job as BuildJob, Numbers as BuildNumbers};
+pub use build::{
+    BindMount, Failure as BuildFailure, Job as BuildJob, Numbers as BuildNumbers, Recipes, recipe,
+};
 pub use config::{ConfigFile, DockerConfig, Proxy};
 pub use containers::{Commit, Filters, Removal, Started, Until, Waiting, Which, labelled};
 pub use endpoint::{Endpoint, Lookup, Selection, Tls, TlsFlags, Verify};

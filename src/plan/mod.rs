@@ -7,8 +7,10 @@
 mod action;
 mod builder;
 mod diverge;
+mod dockerfile;
 mod down;
 mod fates;
+pub mod fresh;
 mod images;
 mod lifecycle;
 pub mod observed;

@@ -4,6 +4,7 @@ mod classic;
 mod context;
 mod filesync;
 mod grpc;
+mod inputs;
 mod session;
 mod solve;
 mod transcript;
@@ -14,6 +15,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use inputs::{BindMount, Recipes, recipe};
 pub use transcript::Numbers;
 
 use super::Engine;
