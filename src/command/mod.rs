@@ -16,6 +16,8 @@
 //! (`--rm=true`, unambiguous prefixes of long flags) is added to every verb by [`parse`].
 
 mod argv;
+mod config;
+mod containers;
 mod context;
 mod down;
 mod exec;
@@ -131,6 +133,8 @@ macro_rules! verb {
 
 /// Every verb, in the order of the help.
 const VERBS: &[Verb] = &[
+    verb!(events, "Receive real time events from containers"),
+    verb!(config, "Show the project as dco understands it"),
     verb!(exec, "Run a command in a running container"),
     verb!(down, "Stop and remove containers and networks").winds_down(),
     verb!(start, "Start containers that are there").winds_down(),

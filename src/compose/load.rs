@@ -8,7 +8,7 @@ use super::context::{Context, Phase, Variables};
 use super::decode::decode;
 use super::document::{Loader, Scope};
 use super::model::SECRET_CONTENT;
-use super::node::{Entry, Map, Node, Span};
+use super::node::{Entry, Map, Node, Span, Value};
 use super::origins::LoadedOrigins;
 use super::{Request, consistency, discover, environment, normalize, substitute};
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -81,6 +81,66 @@ pub fn normalize_name(name: &str) -> String {
     let kept = |c: &char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_');
     let name: String = name.to_lowercase().chars().filter(kept).collect();
     name.trim_start_matches(['-', '_']).to_owned()
+}
+
+impl Tree {
+    /// What is printed: everything but the content of secrets.
+    pub fn printable(&self) -> crate::project::Tree {
+        let mut root = self.root.clone();
+        let secrets = root.as_map_mut().and_then(|root| root.get_mut("secrets"));
+        for secret in secrets
+            .and_then(Node::as_map_mut)
+            .into_iter()
+            .flat_map(Map::iter_mut)
+        {
+            if let Some(secret) = secret.node.as_map_mut() {
+                secret.remove(SECRET_CONTENT);
+            }
+        }
+        to_tree(&root)
+    }
+
+    /// The names of the services.
+    pub fn service_names(&self) -> Vec<String> {
+        let services = self.root.get("services").and_then(Node::as_map);
+        let services = services.into_iter().flat_map(Map::iter);
+        services.map(|entry| entry.key.to_string()).collect()
+    }
+
+    /// Shows every text in it to a function.
+    pub fn each_text(&self, mut see: impl FnMut(&str)) {
+        visit(&self.root, &mut see);
+    }
+}
+
+fn visit(node: &Node, see: &mut impl FnMut(&str)) {
+    match &node.value {
+        Value::Text(text) => see(text),
+        Value::List(items) => items.iter().for_each(|item| visit(item, see)),
+        Value::Map(map) => map.iter().for_each(|entry| visit(&entry.node, see)),
+        _ => {}
+    }
+}
+
+fn to_tree(node: &Node) -> crate::project::Tree {
+    use crate::project::Tree;
+    match &node.value {
+        Value::Null => Tree::Null,
+        Value::Bool(value) => Tree::Bool(*value),
+        Value::Int(value) => Tree::Int(*value),
+        Value::Uint(value) => Tree::Uint(*value),
+        Value::Float(value) => Tree::Float(*value),
+        Value::Text(text) | Value::Time(text) => Tree::Text(text.to_string()),
+        Value::List(items) => Tree::List(items.iter().map(to_tree).collect()),
+        Value::Map(map) => {
+            let entries = map.iter();
+            Tree::Map(
+                entries
+                    .map(|entry| (entry.key.to_string().into(), to_tree(&entry.node)))
+                    .collect(),
+            )
+        }
+    }
 }
 
 struct Loaded {

@@ -1,0 +1,353 @@
+//! `dco config`: the project as dco understands it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use super::Context;
+use crate::compose::{self, Options, Request};
+use crate::diagnostic::Diagnostic;
+use crate::hash;
+use crate::project::{Along, Form, Project, Render, Service, Tree};
+use crate::report;
+
+/// Parse, resolve and print the project
+#[derive(Debug, Default, clap::Args)]
+#[command(
+    after_help = "Examples:\n  dco config --format json\n  dco config --services\n  dco config -q && echo fine"
+)]
+pub struct Args {
+    /// Only these services, and what they depend on
+    #[arg(value_name = "SERVICE")]
+    services_wanted: Vec<String>,
+
+    /// Print the variables that interpolation has
+    #[arg(long)]
+    environment: bool,
+
+    /// Format of the output: yaml or json
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<String>,
+
+    /// Print the config hash of these services, separated by commas, or of all: `*`
+    #[arg(long, value_name = "SERVICES")]
+    hash: Option<String>,
+
+    /// Print the images, one per line
+    #[arg(long)]
+    images: bool,
+
+    /// Print an override file that pins every image to its digest
+    #[arg(long)]
+    lock_image_digests: bool,
+
+    /// Print the models, one per line
+    #[arg(long)]
+    models: bool,
+
+    /// Print the networks, one per line
+    #[arg(long)]
+    networks: bool,
+
+    /// Do not check that services agree with each other
+    #[arg(long)]
+    no_consistency: bool,
+
+    /// Do not read the files that `env_file` names
+    #[arg(long)]
+    no_env_resolution: bool,
+
+    /// Do not replace variables
+    #[arg(long)]
+    no_interpolate: bool,
+
+    /// Do not say what the file leaves unsaid
+    #[arg(long)]
+    no_normalize: bool,
+
+    /// Do not make paths absolute
+    #[arg(long)]
+    no_path_resolution: bool,
+
+    /// Write to this file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<String>,
+
+    /// Print the profiles, one per line
+    #[arg(long)]
+    profiles: bool,
+
+    /// Print nothing: only say what is wrong
+    #[arg(short, long)]
+    quiet: bool,
+
+    /// Pin images to digests
+    #[arg(long)]
+    resolve_image_digests: bool,
+
+    /// Print the services, one per line
+    #[arg(long)]
+    services: bool,
+
+    /// Print the variables of the files, with their defaults
+    #[arg(long)]
+    variables: bool,
+
+    /// Print the volumes, one per line
+    #[arg(long)]
+    volumes: bool,
+}
+
+/// Prints the project, or the part of it that is asked for.
+pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
+    let text = match part(args) {
+        Some(part) => part(args, cx)?,
+        None if args.no_interpolate => tree(args, cx)?,
+        None => project(args, cx)?,
+    };
+    match &args.output {
+        _ if args.quiet => {}
+        Some(path) if part(args).is_none() => std::fs::write(path, text)?,
+        _ => report::print(&text)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+type Part = fn(&Args, &Context) -> Result<String>;
+
+/// What the flags ask for instead of the whole; the first of several counts.
+fn part(args: &Args) -> Option<Part> {
+    let parts: [(bool, Part); 9] = [
+        (args.services, services),
+        (args.volumes, |args, cx| {
+            keys(args, cx, |project| {
+                project.volumes.keys().cloned().collect()
+            })
+        }),
+        (args.networks, |args, cx| {
+            keys(args, cx, |project| {
+                project.networks.keys().cloned().collect()
+            })
+        }),
+        (args.models, models),
+        (args.hash.is_some(), hashes),
+        (args.profiles, profiles),
+        (args.images, images),
+        (args.variables, variables),
+        (args.environment, environment),
+    ];
+    parts
+        .iter()
+        .find(|(asked, _)| *asked)
+        .map(|(_, part)| *part)
+}
+
+fn request(args: &Args, cx: &Context) -> Result<Request> {
+    let mut request = cx.request()?;
+    request.options = Options {
+        interpolate: !args.no_interpolate,
+        normalize: !args.no_normalize && !cx.globals.compatibility,
+        resolve_paths: !args.no_path_resolution,
+        consistency: !args.no_consistency,
+    };
+    Ok(request)
+}
+
+/// The project with the services that are asked for, its env files unread.
+fn load(args: &Args, cx: &Context, names: &[String]) -> Result<Project> {
+    let project = compose::load(&request(args, cx)?)?;
+    for warning in &project.warnings {
+        cx.reporter().show(warning);
+    }
+    let project = project.select(names, Along::Dependencies)?;
+    Ok(match cx.globals.all_resources {
+        true => project,
+        false => project.without_unused(),
+    })
+}
+
+fn project(args: &Args, cx: &Context) -> Result<String> {
+    let mut project = load(args, cx, &args.services_wanted)?;
+    if !args.no_env_resolution {
+        compose::resolve_files(&mut project, &cx.request()?.cwd)?;
+    }
+    if !args.no_consistency {
+        compose::container_names(&project)?;
+    }
+    if args.resolve_image_digests || args.lock_image_digests {
+        return Err(digests().into());
+    }
+    let text = match args.format.as_deref() {
+        None | Some("yaml") => serde_yaml::to_string(&project.render(Form::Yaml))?,
+        Some("json") => crate::project::json(&project.render(Form::Json)),
+        Some(other) => bail!("unsupported format `{other}`: it is `yaml` or `json`"),
+    };
+    Ok(text.replace('$', "$$"))
+}
+
+fn digests() -> Diagnostic {
+    Diagnostic::error("image digests cannot be looked up yet")
+        .hint("`docker buildx imagetools inspect <image>` shows the digest of one")
+}
+
+/// The tree with its variables in it.
+fn tree(args: &Args, cx: &Context) -> Result<String> {
+    let tree = load_tree(args, cx)?;
+    let tree = tree.printable();
+    Ok(match args.format.as_deref() {
+        None | Some("yaml") => serde_yaml::to_string(&tree)?,
+        Some("json") => crate::project::json(&tree),
+        Some(other) => bail!("unsupported format `{other}`: it is `yaml` or `json`"),
+    })
+}
+
+fn load_tree(args: &Args, cx: &Context) -> Result<compose::Tree> {
+    let mut request = request(args, cx)?;
+    request.options.interpolate = false;
+    let tree = compose::load_tree(&request)?;
+    for warning in &tree.warnings {
+        cx.reporter().show(warning);
+    }
+    Ok(tree)
+}
+
+fn lines<T: std::fmt::Display>(lines: impl IntoIterator<Item = T>) -> String {
+    lines.into_iter().map(|line| format!("{line}\n")).collect()
+}
+
+fn services(args: &Args, cx: &Context) -> Result<String> {
+    if args.no_interpolate {
+        return Ok(lines(load_tree(args, cx)?.service_names()));
+    }
+    Ok(lines(load(args, cx, &[])?.services.keys()))
+}
+
+fn keys(args: &Args, cx: &Context, keys: fn(&Project) -> Vec<String>) -> Result<String> {
+    Ok(lines(keys(&load(args, cx, &[])?)))
+}
+
+fn models(args: &Args, cx: &Context) -> Result<String> {
+    let project = load(args, cx, &[])?;
+    let models = project.models.values().map(|model| &model.model);
+    Ok(lines(models.filter(|model| !model.is_empty())))
+}
+
+fn hashes(args: &Args, cx: &Context) -> Result<String> {
+    let mut project = load(args, cx, &[])?;
+    platforms(&mut project);
+    let wanted = args.hash.as_deref().unwrap_or("*");
+    let names: BTreeSet<&str> = match wanted {
+        "*" => project.services.keys().map(|name| &**name).collect(),
+        list => list.split(',').collect(),
+    };
+    let form = match cx.env.get("DCO_COMPOSE_HASH") {
+        Some("2") => hash::HashForm::Two,
+        _ => hash::HashForm::Five,
+    };
+    let mut text = String::new();
+    for name in names {
+        let Some(service) = project.services.get(name) else {
+            return Err(Diagnostic::error(format!("no such service: `{name}`")).into());
+        };
+        text.push_str(&format!("{name} {}\n", hash::service(service, form)));
+    }
+    Ok(text)
+}
+
+/// Fixes the platform of what is built, as Docker Compose does before it hashes.
+fn platforms(project: &mut Project) {
+    let default = project
+        .environment
+        .get("DOCKER_DEFAULT_PLATFORM")
+        .filter(|value| !value.is_empty());
+    for service in project.services.values_mut() {
+        let Some(build) = &mut service.build else {
+            continue;
+        };
+        if service.platform.is_empty() {
+            if let Some(default) = default {
+                service.platform = default.clone();
+            }
+        }
+        if build.platforms.is_empty() && !service.platform.is_empty() {
+            build.platforms = vec![service.platform.clone()];
+        }
+    }
+}
+
+fn profiles(args: &Args, cx: &Context) -> Result<String> {
+    let project = load(args, cx, &args.services_wanted)?;
+    let all = project
+        .services
+        .values()
+        .chain(project.disabled_services.values());
+    let names: BTreeSet<&String> = all.flat_map(|service| &service.profiles).collect();
+    Ok(lines(names))
+}
+
+fn images(args: &Args, cx: &Context) -> Result<String> {
+    let project = load(args, cx, &args.services_wanted)?;
+    let separator = if cx.globals.compatibility { '_' } else { '-' };
+    let image = |(name, service): (_, &Service)| match service.image.is_empty() {
+        true => format!("{}{separator}{name}", project.name),
+        false => service.image.clone(),
+    };
+    Ok(lines(project.services.iter().map(image)))
+}
+
+fn environment(args: &Args, cx: &Context) -> Result<String> {
+    let project = load(args, cx, &args.services_wanted)?;
+    let mut all: Vec<String> = project
+        .environment
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    all.sort();
+    Ok(lines(all))
+}
+
+/// The variables of the files as a table, or as JSON or YAML.
+fn variables(args: &Args, cx: &Context) -> Result<String> {
+    let mut variables = BTreeMap::new();
+    load_tree(args, cx)?.each_text(|text| compose::interpolate::variables(text, &mut variables));
+    match args.format.as_deref() {
+        Some(format @ ("json" | "yaml")) => {
+            let entries = variables.iter().map(|(name, variable)| {
+                let fields = [
+                    ("Name", name.clone()),
+                    ("DefaultValue", variable.default.clone()),
+                    ("PresenceValue", variable.alternate.clone()),
+                ];
+                let mut fields: Vec<_> = fields
+                    .into_iter()
+                    .map(|(key, value)| (key.into(), Tree::Text(value)))
+                    .collect();
+                fields.insert(2, ("Required".into(), Tree::Bool(variable.required)));
+                let key = |key: std::borrow::Cow<'static, str>| match format {
+                    "yaml" => key.to_lowercase().into(),
+                    _ => key,
+                };
+                let fields = fields.into_iter().map(|(name, value)| (key(name), value));
+                (name.clone().into(), Tree::Fields(fields.collect()))
+            });
+            let tree = Tree::Map(entries.collect());
+            Ok(match format {
+                "yaml" => serde_yaml::to_string(&tree)?,
+                _ => crate::project::json(&tree) + "\n",
+            })
+        }
+        _ => {
+            let rows = variables.into_iter().map(|(name, variable)| {
+                vec![
+                    name,
+                    variable.required.to_string(),
+                    variable.default,
+                    variable.alternate,
+                ]
+            });
+            let headers = ["NAME", "REQUIRED", "DEFAULT VALUE", "ALTERNATE VALUE"];
+            Ok(report::table::section(&headers, rows))
+        }
+    }
+}
