@@ -156,15 +156,7 @@ fn request(args: &Args, cx: &Context) -> Result<Request> {
 
 /// The project with the services that are asked for, its env files unread.
 fn load(args: &Args, cx: &Context, names: &[String]) -> Result<Project> {
-    let project = compose::load(&request(args, cx)?)?;
-    for warning in &project.warnings {
-        cx.reporter().show(warning);
-    }
-    let project = project.select(names, Along::Dependencies)?;
-    Ok(match cx.globals.all_resources {
-        true => project,
-        false => project.without_unused(),
-    })
+    cx.load_with(&request(args, cx)?, names, Along::Dependencies)
 }
 
 fn project(args: &Args, cx: &Context) -> Result<String> {

@@ -8,7 +8,6 @@ use anyhow::Result;
 
 use super::interactive::DetachKeys;
 use super::{Globals, Identity};
-use crate::compose;
 use crate::engine::{DockerConfig, Engine, Selection, TlsFlags};
 use crate::event::Events;
 use crate::report::{Reporter, Style};
@@ -90,23 +89,6 @@ impl Context {
         Ok(DetachKeys::parse(
             keys.as_deref().unwrap_or(DetachKeys::DEFAULT),
         )?)
-    }
-
-    /// What the global flags and the environment say about which project it is.
-    pub fn request(&self) -> Result<compose::Request> {
-        let text = |path: &PathBuf| path.to_string_lossy().into_owned();
-        let directory = self.globals.project_directory.as_ref();
-        let directory = directory.or(self.globals.workdir.as_ref());
-        Ok(compose::Request {
-            files: self.globals.file.clone(),
-            project_directory: directory.map(text),
-            project_name: self.globals.project_name.clone(),
-            profiles: self.globals.profile.clone(),
-            env_files: self.globals.env_file.clone(),
-            cwd: std::env::current_dir()?,
-            environment: self.env.all().clone(),
-            options: compose::Options::default(),
-        })
     }
 
     /// Where dco keeps what it may forget: `$XDG_STATE_HOME/dco`, by default `~/.local/state/dco`.

@@ -133,8 +133,8 @@ macro_rules! verb {
 
 /// Every verb, in the order of the help.
 const VERBS: &[Verb] = &[
-    verb!(events, "Receive real time events from containers"),
     verb!(config, "Show the project as dco understands it"),
+    verb!(events, "Receive real time events from containers"),
     verb!(exec, "Run a command in a running container"),
     verb!(down, "Stop and remove containers and networks").winds_down(),
     verb!(start, "Start containers that are there").winds_down(),
