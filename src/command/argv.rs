@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::{ArgAction, Command};
 
-use super::parse;
+use super::{Verb, parse};
 
 /// The short names that dco answers to as a link to itself, and what they stand for.
 ///
@@ -72,6 +72,12 @@ impl Invocation {
             _ => Identity::Dco,
         };
         Self { identity, args }
+    }
+
+    /// The verb, where the command line comes to one.
+    pub fn verb(&self) -> Option<&'static Verb> {
+        let at = first_positional(&self.args, &parse::root(self.identity))?;
+        parse::find(self.args[at].to_str()?)
     }
 
     /// Whether the docker CLI asks what kind of plugin this is.

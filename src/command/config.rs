@@ -144,7 +144,7 @@ fn part(args: &Args) -> Option<Part> {
 }
 
 fn request(args: &Args, cx: &Context) -> Result<Request> {
-    let mut request = cx.request()?;
+    let mut request = cx.load_request()?;
     request.options = Options {
         interpolate: !args.no_interpolate,
         normalize: !args.no_normalize && !cx.globals.compatibility,
@@ -156,13 +156,19 @@ fn request(args: &Args, cx: &Context) -> Result<Request> {
 
 /// The project with the services that are asked for, its env files unread.
 fn load(args: &Args, cx: &Context, names: &[String]) -> Result<Project> {
-    cx.load_with(&request(args, cx)?, names, Along::Dependencies)
+    let project = cx
+        .load_with(&request(args, cx)?)?
+        .select(names, Along::Dependencies)?;
+    Ok(match cx.globals.all_resources {
+        true => project,
+        false => project.without_unused(),
+    })
 }
 
 fn project(args: &Args, cx: &Context) -> Result<String> {
     let mut project = load(args, cx, &args.services_wanted)?;
     if !args.no_env_resolution {
-        compose::resolve_files(&mut project, &cx.request()?.cwd)?;
+        compose::resolve_files(&mut project, &cx.load_request()?.cwd)?;
     }
     if !args.no_consistency {
         compose::container_names(&project)?;

@@ -20,18 +20,26 @@ mod config;
 mod containers;
 mod context;
 mod down;
+mod events;
 mod exec;
 mod global;
+mod images;
 mod interactive;
+mod ls;
 mod parse;
 mod plan;
+mod port;
 mod project;
+mod ps;
 mod start;
 mod stop;
 mod target;
+mod top;
 mod up;
 mod usage;
 mod version;
+mod volumes;
+mod wait;
 mod work;
 
 pub use argv::Identity;
@@ -134,13 +142,20 @@ macro_rules! verb {
 /// Every verb, in the order of the help.
 const VERBS: &[Verb] = &[
     verb!(config, "Show the project as dco understands it"),
+    verb!(down, "Stop and remove containers and networks").winds_down(),
     verb!(events, "Receive real time events from containers"),
     verb!(exec, "Run a command in a running container"),
-    verb!(down, "Stop and remove containers and networks").winds_down(),
+    verb!(images, "List images used by the created containers"),
+    verb!(ls, "List running compose projects"),
+    verb!(port, "Print the public port for a port binding"),
+    verb!(ps, "List containers"),
     verb!(start, "Start containers that are there").winds_down(),
     verb!(stop, "Stop containers").winds_down(),
+    verb!(top, "Display the running processes"),
     verb!(up, "Create and start containers").winds_down(),
     verb!(version, "Show the version"),
+    verb!(volumes, "List volumes"),
+    verb!(wait, "Block until containers of services stop"),
 ];
 
 /// Parses, dispatches, reports, and picks the exit code.

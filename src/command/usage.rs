@@ -20,9 +20,7 @@ pub fn answer(error: &Error, invocation: &Invocation) -> ExitCode {
 
 /// The help of the verb that is named first, else of the program.
 fn help(invocation: &Invocation) -> String {
-    let words = invocation.args.iter().filter_map(|arg| arg.to_str());
-    let before_help = words.take_while(|word| !matches!(*word, "-h" | "--help"));
-    match before_help.filter_map(parse::find).next() {
+    match invocation.verb() {
         Some(verb) => {
             let name = format!("{} {}", parse::program(invocation.identity), verb.name);
             verb.command().bin_name(name).render_help().to_string()
@@ -95,7 +93,10 @@ fn explain(error: &Error, invocation: &Invocation) -> Diagnostic {
                 .to_owned();
             format!("{flag} and {other} are incompatible")
         }
-        ErrorKind::MissingRequiredArgument => format!("{arg} is missing"),
+        ErrorKind::MissingRequiredArgument => {
+            let name = arg.trim_start_matches('<').split(['>', '.', ' ']).next();
+            format!("{} is missing", name.unwrap_or_default())
+        }
         _ => {
             let text = error.to_string();
             let first = text.lines().next().unwrap_or_default();
@@ -108,5 +109,8 @@ fn explain(error: &Error, invocation: &Invocation) -> Diagnostic {
         }
     }
     let program = parse::program(invocation.identity);
-    diagnostic.hint(format!("`{program} --help` lists what there is"))
+    diagnostic.hint(match invocation.verb() {
+        Some(verb) => format!("`{program} {} --help` shows how", verb.name),
+        None => format!("`{program} --help` lists what there is"),
+    })
 }

@@ -19,6 +19,7 @@ impl Context {
     pub fn load_request(&self) -> Result<Request> {
         let globals = &self.globals;
         let directory = globals.project_directory.as_ref();
+        let directory = directory.or(globals.workdir.as_ref());
         Ok(Request {
             files: globals.file.clone(),
             project_directory: directory.map(|path| path.display().to_string()),
@@ -44,7 +45,12 @@ impl Context {
 
     /// Loads the project as its files tell it, and shows what is odd in them.
     pub fn load_model(&self) -> Result<Project> {
-        let project = compose::load(&self.load_request()?)?;
+        self.load_with(&self.load_request()?)
+    }
+
+    /// Loads a project as it is asked for, and shows what is odd in it.
+    pub fn load_with(&self, request: &Request) -> Result<Project> {
+        let project = compose::load(request)?;
         for warning in &project.warnings {
             self.reporter().show(warning);
         }
