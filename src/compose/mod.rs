@@ -13,6 +13,7 @@ mod decode;
 mod discover;
 mod document;
 pub mod dotenv;
+pub mod emit;
 mod environment;
 mod extends;
 mod include;
