@@ -177,7 +177,7 @@ fn project(args: &Args, cx: &Context) -> Result<String> {
         return Err(digests().into());
     }
     let text = match args.format.as_deref() {
-        None | Some("yaml") => serde_yaml::to_string(&project.render(Form::Yaml))?,
+        None | Some("yaml") => compose::emit::yaml(&project.render(Form::Yaml)),
         Some("json") => crate::project::json(&project.render(Form::Json)),
         Some(other) => bail!("unsupported format `{other}`: it is `yaml` or `json`"),
     };
@@ -194,7 +194,7 @@ fn tree(args: &Args, cx: &Context) -> Result<String> {
     let tree = load_tree(args, cx)?;
     let tree = tree.printable();
     Ok(match args.format.as_deref() {
-        None | Some("yaml") => serde_yaml::to_string(&tree)?,
+        None | Some("yaml") => compose::emit::yaml(&tree),
         Some("json") => crate::project::json(&tree),
         Some(other) => bail!("unsupported format `{other}`: it is `yaml` or `json`"),
     })
@@ -331,7 +331,7 @@ fn variables(args: &Args, cx: &Context) -> Result<String> {
             });
             let tree = Tree::Map(entries.collect());
             Ok(match format {
-                "yaml" => serde_yaml::to_string(&tree)?,
+                "yaml" => compose::emit::yaml(&tree),
                 _ => crate::project::json(&tree) + "\n",
             })
         }
