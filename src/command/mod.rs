@@ -19,22 +19,29 @@ mod argv;
 mod config;
 mod containers;
 mod context;
+mod create;
 mod down;
 mod events;
 mod exec;
 mod global;
 mod images;
 mod interactive;
+mod kill;
 mod ls;
 mod parse;
+mod pause;
 mod plan;
 mod port;
 mod project;
 mod ps;
+mod restart;
+mod rm;
+mod scale;
 mod start;
 mod stop;
 mod target;
 mod top;
+mod unpause;
 mod up;
 mod usage;
 mod version;
@@ -142,16 +149,24 @@ macro_rules! verb {
 /// Every verb, in the order of the help.
 const VERBS: &[Verb] = &[
     verb!(config, "Show the project as dco understands it"),
+    verb!(create, "Create containers, and do not start them").winds_down(),
     verb!(down, "Stop and remove containers and networks").winds_down(),
     verb!(events, "Receive real time events from containers"),
     verb!(exec, "Run a command in a running container"),
     verb!(images, "List images used by the created containers"),
+    verb!(kill, "Send a signal to running containers").winds_down(),
     verb!(ls, "List running compose projects"),
+    verb!(pause, "Freeze running containers").winds_down(),
+    verb!(plan, "Show what `up` would do").own(),
     verb!(port, "Print the public port for a port binding"),
     verb!(ps, "List containers"),
+    verb!(restart, "Restart containers").winds_down(),
+    verb!(rm, "Remove containers that do not run").winds_down(),
+    verb!(scale, "Set the number of containers of services").winds_down(),
     verb!(start, "Start containers that are there").winds_down(),
     verb!(stop, "Stop containers").winds_down(),
     verb!(top, "Display the running processes"),
+    verb!(unpause, "Thaw paused containers").winds_down(),
     verb!(up, "Create and start containers").winds_down(),
     verb!(version, "Show the version"),
     verb!(volumes, "List volumes"),

@@ -62,26 +62,34 @@ pub fn down(world: &World<'_>, policy: &DownPolicy) -> Plan {
         DownVolumes::Keep => Volumes::Keep,
         DownVolumes::Remove => Volumes::Remove,
     };
-    for (name, containers) in reverse(world, &chosen) {
+    for (_, containers) in reverse(world, &chosen) {
         for container in containers {
-            down.container(&name, container, policy.grace, (Cause::Requested, volumes));
+            down.container(container, policy.grace, (Cause::Requested, volumes));
         }
     }
     if policy.orphans == Orphans::Remove {
         for container in super::orphans(world) {
-            let name = container.service.clone();
-            down.container(
-                &name,
-                container,
-                policy.grace,
-                (Cause::Orphan, Volumes::Keep),
-            );
+            down.container(container, policy.grace, (Cause::Orphan, Volumes::Keep));
         }
     }
     down.networks();
     down.images(policy.images);
     if policy.volumes == DownVolumes::Remove {
         down.volumes();
+    }
+    down.steps.finish()
+}
+
+/// Plans the removal of the containers whose service is gone, and of nothing else.
+pub fn remove_orphans(world: &World<'_>, grace: Option<Duration>) -> Plan {
+    let mut down = Down {
+        world,
+        steps: Builder::default(),
+        stops: Stops::default(),
+        removed: Vec::new(),
+    };
+    for container in super::orphans(world) {
+        down.container(container, grace, (Cause::Orphan, Volumes::Keep));
     }
     down.steps.finish()
 }
@@ -110,7 +118,6 @@ struct Down<'a> {
 impl<'a> Down<'a> {
     fn container(
         &mut self,
-        name: &ServiceName,
         container: &'a Container,
         grace: Option<Duration>,
         (cause, volumes): (Cause, Volumes),
@@ -121,7 +128,6 @@ impl<'a> Down<'a> {
             container,
             (cause.clone(), grace),
         );
-        let _ = name;
         let action = Action::Remove {
             container: Target::of(container),
             volumes,

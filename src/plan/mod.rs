@@ -23,7 +23,9 @@ mod show;
 mod up;
 
 pub use action::*;
-pub use down::{DownImages, DownPolicy, DownVolumes, RemovePolicy, Running, down, remove};
+pub use down::{
+    DownImages, DownPolicy, DownVolumes, RemovePolicy, Running, down, remove, remove_orphans,
+};
 pub use lifecycle::{Dependents, RestartPolicy, Signal, restart, signal, start, stop};
 pub use observed::Observed;
 pub use recall::recall;
@@ -154,6 +156,15 @@ impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
+    }
+
+    /// The names of the containers that it removes for good.
+    pub fn removed_containers(&self) -> Vec<&str> {
+        let names = self.steps.iter().filter_map(|step| match &step.action {
+            Action::Remove { container, .. } if step.when == When::Always => Some(container.name()),
+            _ => None,
+        });
+        names.collect()
     }
 }
 

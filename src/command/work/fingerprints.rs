@@ -34,6 +34,11 @@ impl Fingerprints {
         })
     }
 
+    /// The version of Compose that labels name, where there is no configuration to hash.
+    pub(crate) fn version(&self) -> Stamp {
+        self.stamp(hash::ConfigHash(String::new()))
+    }
+
     fn stamp(&self, hash: hash::ConfigHash) -> Stamp {
         Stamp {
             hash: hash.0,

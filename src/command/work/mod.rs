@@ -1,5 +1,6 @@
 //! What the verbs that change something have in common: load, observe, plan, execute, report.
 
+mod build;
 mod fingerprints;
 mod load;
 
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use futures_util::future::LocalBoxFuture;
 
 pub(super) use fingerprints::Fingerprints;
 pub(super) use load::Source;
@@ -17,7 +19,7 @@ use super::Context;
 use crate::convert::{Surroundings, image_name, proxy_variables};
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile};
 use crate::engine::probe::Prober;
-use crate::engine::{Engine, Wanted, observe, watch_project};
+use crate::engine::{BuildNumbers, Engine, Wanted, observe, watch_project};
 use crate::event::{Event, Resource, Status};
 use crate::execute::{Cleanup, Interrupts, Report, Site, Tools, execute};
 use crate::gate::{Edges, Origin, Reading, Waits, edges, verdict::SOFT_LIMIT};
@@ -140,6 +142,9 @@ impl<'c> Work<'c> {
             proxy: &proxy,
             read: &|path: &str| std::fs::read_to_string(path),
         };
+        let numbers = BuildNumbers::default();
+        let build =
+            |service| -> LocalBoxFuture<'_, _> { Box::pin(self.build(service, numbers.clone())) };
         let site = Site::new(
             Tools {
                 engine: &self.engine,
@@ -150,7 +155,7 @@ impl<'c> Work<'c> {
                 surroundings,
                 anonymous: manner.anonymous,
                 cleanup: manner.cleanup,
-                build: &|service| Box::pin(async move { build(service).await }),
+                build: &build,
                 credentials: &|_| None,
                 prober: self.prober.as_ref(),
                 soft_limit: soft_limit(self.cx),
@@ -212,12 +217,6 @@ fn proxies(cx: &Context) -> serde_json::Value {
         (host.clone(), proxy)
     });
     serde_json::json!({ "proxies": proxies.collect::<serde_json::Map<_, _>>() })
-}
-
-async fn build(service: ServiceName) -> Result<(), Diagnostic> {
-    Err(Diagnostic::error(format!(
-        "the image of service `{service}` cannot be built"
-    )))
 }
 
 /// What has to be looked up for a project.

@@ -1,0 +1,48 @@
+//! `dco kill`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use super::Context;
+use super::work::{Manner, Work};
+use crate::event::Event;
+use crate::gate::Waits;
+use crate::plan::{self, Signal};
+
+/// Send a signal to running containers
+#[derive(Debug, Default, clap::Args)]
+#[command(after_help = "Example:\n  dco kill -s SIGHUP web")]
+pub struct Args {
+    /// Services, all of them by default
+    services: Vec<String>,
+
+    /// Remove containers whose service is not in the file
+    #[arg(long)]
+    remove_orphans: bool,
+
+    /// Signal, by name or number
+    #[arg(short, long, default_value = "SIGKILL")]
+    signal: String,
+}
+
+/// Sends a signal to every running container.
+pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
+    let work = Work::open(cx, cx.project_or_name()?, Waits::Compose).await?;
+    let services = work.named(&args.services)?;
+    let signal = Signal::Kill(args.signal.clone());
+    let plan = work.plan(|world| plan::signal(world, &services, &signal));
+    if cx.globals.dry_run {
+        return super::plan::show(&plan);
+    }
+    if plan.is_empty() {
+        cx.events().emit(Event::Note("no container to kill".into()));
+        return Ok(ExitCode::SUCCESS);
+    }
+    work.execute(&plan, Manner::default()).await?;
+    if args.remove_orphans || cx.env.is_on("COMPOSE_REMOVE_ORPHANS") {
+        let plan = work.plan(|world| plan::remove_orphans(world, None));
+        work.execute(&plan, Manner::default()).await?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,62 @@
+//! `dco scale`.
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+use super::Context;
+use super::work::{Manner, Source, Work, waits};
+use crate::execute::Cleanup;
+use crate::name::ServiceName;
+use crate::plan::{self, UpPolicy};
+use crate::project::Along;
+
+/// Set the number of containers of services
+#[derive(Debug, Default, clap::Args)]
+#[command(after_help = "Example:\n  dco scale web=3")]
+pub struct Args {
+    /// What to set, as SERVICE=N
+    #[arg(required = true, value_name = "SERVICE=N")]
+    scales: Vec<String>,
+
+    /// Do not start the services that the named ones depend on
+    #[arg(long)]
+    no_deps: bool,
+}
+
+/// Makes as many containers of each service as are asked for.
+pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
+    let mut names = Vec::new();
+    for text in &args.scales {
+        match text.split_once('=') {
+            Some((name, _)) => names.push(name.to_owned()),
+            None => bail!("invalid scale specifier: {text}"),
+        }
+    }
+    let along = match args.no_deps {
+        true => Along::Nothing,
+        false => Along::Dependencies,
+    };
+    let mut project = cx.load_project(&names, along)?;
+    super::up::scale(&mut project, &args.scales)?;
+    let source = Source::Loaded(Box::new(project));
+    let work = Work::open(cx, source, waits(cx, false)).await?;
+    let policy = UpPolicy {
+        targets: names
+            .iter()
+            .map(|name| ServiceName::from(name.as_str()))
+            .collect::<BTreeSet<_>>(),
+        ..UpPolicy::default()
+    };
+    let plan = work.plan(|world| plan::up(world, &policy))?;
+    if cx.globals.dry_run {
+        return super::plan::show(&plan);
+    }
+    let manner = Manner {
+        cleanup: Cleanup::NeverStarted,
+        ..Manner::default()
+    };
+    work.execute(&plan, manner).await?;
+    Ok(ExitCode::SUCCESS)
+}
