@@ -9,6 +9,7 @@ mod build;
 mod config;
 mod containers;
 mod dial;
+mod disk;
 mod endpoint;
 mod error;
 mod exec;
@@ -29,6 +30,7 @@ pub use build::{
 };
 pub use config::{ConfigFile, DockerConfig, Proxy};
 pub use containers::{Commit, Filters, Removal, Started, Until, Waiting, Which, labelled};
+pub use disk::{EngineDisk, mounted_files};
 pub use endpoint::{Endpoint, Lookup, Selection, Tls, TlsFlags, Verify};
 pub use error::{Error, Result};
 pub use exec::Attach;

@@ -10,6 +10,8 @@
 //! | `table` | every rule of the inference that is data: keys, schemes, ports, exclusions |
 //! | [`verdict`] | (gate, observations, now) → [`Verdict`] |
 //! | [`settle`] | when `up -d` may return |
+//! | [`checks`] | what is wrong with a service before anything is started |
+//! | [`card`] | why a container failed: its card, and the rules |
 
 use std::fmt;
 
@@ -17,6 +19,8 @@ use crate::diagnostic::Place;
 use crate::name::ServiceName;
 use crate::project::Duration;
 
+pub mod card;
+pub mod checks;
 mod directory;
 pub mod edges;
 mod hosts;

@@ -15,6 +15,12 @@ pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) ->
         .map(|(_, candidate)| candidate)
 }
 
+/// How many slips apart two words are, to the letter.
+pub fn slips(a: &str, b: &str) -> usize {
+    let letters = |word: &str| word.chars().collect::<Vec<char>>();
+    distance(&letters(a), &letters(b))
+}
+
 fn folded(word: &str) -> Vec<char> {
     word.chars()
         .flat_map(char::to_lowercase)

@@ -7,4 +7,5 @@ mod builder;
 mod client;
 mod exec;
 mod harness;
+mod lists;
 mod probe;

@@ -1,0 +1,133 @@
+//! What dco says of a command line that it cannot understand, and of itself.
+
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use crate::support::Project;
+
+#[test]
+fn wrong_command_lines_end_with_1_and_say_what_was_meant() {
+    let project = Project::offline("usage");
+    let table = [
+        (
+            &["versoin"][..],
+            "error: unknown docker command: \"compose versoin\"\n\
+             hint: did you mean `version`?\n\
+             hint: `dco --help` lists what there is\n",
+        ),
+        (
+            &["ps", "--formt", "json"],
+            "error: unknown flag: --formt\n\
+             hint: did you mean `--format`?\n\
+             hint: `dco ps --help` shows how\n",
+        ),
+        (
+            &["-x", "ps"],
+            "error: unknown shorthand flag: 'x' in -x\nhint: `dco ps --help` shows how\n",
+        ),
+        (
+            &["port", "web"],
+            "error: PRIVATE_PORT is missing\nhint: `dco port --help` shows how\n",
+        ),
+        (
+            &["ps", "--quiet=maybe"],
+            "error: invalid argument \"maybe\" for \"--quiet\" flag\nhint: `dco ps --help` shows how\n",
+        ),
+        (
+            &["-p"],
+            "error: flag needs an argument: --project-name\nhint: `dco --help` lists what there is\n",
+        ),
+        (
+            &["--progress", "fancy", "ls"],
+            "error: unsupported --progress value \"fancy\"\n",
+        ),
+    ];
+    for (args, expected) in table {
+        let done = project.dco(args).exits(1);
+        assert_eq!(done.stderr, expected, "{}", done.line);
+        assert_eq!(done.stdout, "", "{}", done.line);
+    }
+}
+
+#[test]
+fn called_as_docker_compose_it_is_the_version_it_is_compatible_with() {
+    let project = Project::offline("identity");
+    let answer = |name: &str, args: &[&str]| {
+        let mut command = project.command(args);
+        command.arg0(name);
+        project.finish(command, "").ok().stdout
+    };
+    assert_eq!(answer("dco", &["version", "--short"]), "0.1.0\n");
+    let name = "/usr/local/bin/docker-compose";
+    assert_eq!(answer(name, &["version", "--short"]), "2.40.3\n");
+    assert_eq!(
+        answer(name, &["version"]),
+        "Docker Compose version 2.40.3\n"
+    );
+    assert_eq!(
+        answer(name, &["--version"]),
+        "Docker Compose version 2.40.3\n"
+    );
+    // The docker CLI's two ways to call a plugin.
+    let metadata: serde_json::Value =
+        serde_json::from_str(&answer(name, &["docker-cli-plugin-metadata"])).unwrap();
+    assert_eq!(metadata["SchemaVersion"], "0.1.0");
+    assert_eq!(
+        answer(
+            name,
+            &["--context", "far", "compose", "version", "-f", "json"]
+        ),
+        "{\"version\":\"2.40.3\"}\n"
+    );
+}
+
+#[test]
+fn help_names_every_verb_and_each_verb_helps_itself() {
+    let project = Project::offline("help");
+    let help = project.dco(&["--help"]).ok().stdout;
+    assert_eq!(project.dco(&[]).ok().stdout, help);
+    let (_, commands) = help.split_once("Commands:\n").unwrap();
+    let verbs = commands.lines().take_while(|line| !line.is_empty());
+    let verbs: Vec<&str> = verbs
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(
+        verbs.contains(&"ps") && verbs.contains(&"version"),
+        "{help}"
+    );
+    for verb in verbs {
+        let help = project.dco(&[verb, "--help"]).ok().stdout;
+        assert!(help.contains(&format!("Usage: dco {verb}")), "{help}");
+        assert!(help.contains("Example"), "{help}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_it_quietly() {
+    let project = Project::offline("pipe");
+    let mut child = project
+        .command(&["--help"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    // Whether it wrote before the pipe was closed is a matter of luck.
+    assert!(
+        matches!(output.status.code(), Some(0 | 141)),
+        "{}",
+        output.status
+    );
+    let full = Command::new("sh")
+        .args([
+            "-c",
+            "\"$0\" version > /dev/full",
+            env!("CARGO_BIN_EXE_dco"),
+        ])
+        .output()
+        .unwrap();
+    assert_eq!(full.status.code(), Some(1));
+}
