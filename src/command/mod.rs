@@ -20,6 +20,7 @@ mod config;
 mod containers;
 mod context;
 mod create;
+mod doctor;
 mod down;
 mod events;
 mod exec;
@@ -34,6 +35,7 @@ mod plan;
 mod port;
 mod project;
 mod ps;
+mod ready;
 mod restart;
 mod rm;
 mod scale;
@@ -151,6 +153,7 @@ const VERBS: &[Verb] = &[
     verb!(config, "Show the project as dco understands it"),
     verb!(create, "Create containers, and do not start them").winds_down(),
     verb!(down, "Stop and remove containers and networks").winds_down(),
+    verb!(doctor, "Say what stands in the way on this machine").own(),
     verb!(events, "Receive real time events from containers"),
     verb!(exec, "Run a command in a running container"),
     verb!(images, "List images used by the created containers"),
@@ -165,6 +168,7 @@ const VERBS: &[Verb] = &[
     verb!(scale, "Set the number of containers of services").winds_down(),
     verb!(start, "Start containers that are there").winds_down(),
     verb!(stop, "Stop containers").winds_down(),
+    verb!(ready, "Wait until services, addresses and URLs are ready").own(),
     verb!(top, "Display the running processes"),
     verb!(unpause, "Thaw paused containers").winds_down(),
     verb!(up, "Create and start containers").winds_down(),

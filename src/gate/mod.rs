@@ -28,12 +28,14 @@ mod mentions;
 mod nginx;
 pub mod settle;
 mod table;
+mod target;
 pub mod verdict;
 mod waiters;
 mod wishes;
 
 pub use edges::{Edge, Edges, Origin, Reading, Waits, edges};
 pub use table::choose_exposed;
+pub use target::Target;
 pub use verdict::{Failure, Verdict};
 
 /// One thing that a dependent waits for before it starts.

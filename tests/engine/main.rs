@@ -9,3 +9,4 @@ mod exec;
 mod harness;
 mod lists;
 mod probe;
+mod ready;

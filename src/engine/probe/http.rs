@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::look::Look;
@@ -53,11 +54,18 @@ impl Target {
 
 /// Whether the container answers the request with a status below 400.
 pub(super) async fn answers(look: &Look, target: &Target) -> bool {
-    matches!(timeout(PATIENCE, status(look, target)).await, Ok(Some(status)) if status < 400)
+    match look.dial(target.port).await {
+        Ok(stream) => answers_on(stream, target).await,
+        Err(_) => false,
+    }
 }
 
-async fn status(look: &Look, target: &Target) -> Option<u16> {
-    let mut stream = look.dial(target.port).await.ok()?;
+/// Whether what is at the other end answers the request with a status below 400.
+pub(super) async fn answers_on(stream: TcpStream, target: &Target) -> bool {
+    matches!(timeout(PATIENCE, status(stream, target)).await, Ok(Some(status)) if status < 400)
+}
+
+async fn status(mut stream: TcpStream, target: &Target) -> Option<u16> {
     let request = format!(
         "GET {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: dco\r\nAccept: */*\r\nConnection: close\r\n\r\n",
         target.path, target.host

@@ -11,6 +11,7 @@ mod exec;
 mod http;
 mod listeners;
 mod look;
+mod outside;
 mod process;
 mod settle;
 mod sight;
@@ -25,6 +26,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use listeners::{Listener, Scope};
+pub use outside::outside;
 pub use settle::{Return, Starter};
 use sight::Watched;
 pub(crate) use sight::{Machine, Sight};
