@@ -17,6 +17,8 @@
 
 mod argv;
 mod config;
+mod complete;
+mod completion;
 mod containers;
 mod context;
 mod create;
@@ -25,6 +27,7 @@ mod down;
 mod events;
 mod exec;
 mod global;
+mod help;
 mod images;
 mod interactive;
 mod kill;
@@ -41,6 +44,7 @@ mod rm;
 mod scale;
 mod start;
 mod stop;
+mod shell_init;
 mod target;
 mod top;
 mod unpause;
@@ -97,7 +101,6 @@ enum OnInterrupt {
 
 impl Verb {
     /// Lists it among dco's own.
-    #[allow(dead_code)]
     const fn own(mut self) -> Self {
         self.group = Group::Own;
         self
@@ -175,10 +178,24 @@ const VERBS: &[Verb] = &[
     verb!(version, "Show the version"),
     verb!(volumes, "List volumes"),
     verb!(wait, "Block until containers of services stop"),
+    verb!(help, "Show the help of a command, or explain a topic").own(),
+    verb!(
+        "shell-init",
+        shell_init,
+        "Print short forms and completion for a shell"
+    )
+    .own(),
+    verb!(completion, "Print the completion script of a shell").own(),
 ];
 
 /// Parses, dispatches, reports, and picks the exit code.
 pub fn main(args: Vec<OsString>) -> ExitCode {
+    match complete::answer(&args) {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::SUCCESS,
+        // A shell that asks for candidates has no use for an error.
+        Err(_) => return ExitCode::FAILURE,
+    }
     let invocation = argv::Invocation::of(args);
     if invocation.asks_for_plugin_metadata() {
         return report::exit_code(report::print(version::PLUGIN_METADATA));

@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, Command, Error};
 
 use super::argv::Invocation;
-use super::{Group, Identity, VERBS, parse};
+use super::{Group, Identity, VERBS, Verb, parse};
 use crate::diagnostic::Diagnostic;
 use crate::report;
 
@@ -18,15 +18,23 @@ pub fn answer(error: &Error, invocation: &Invocation) -> ExitCode {
     }
 }
 
-/// The help of the verb that is named first, else of the program.
+/// The help of the verb, else of the program.
 fn help(invocation: &Invocation) -> String {
     match invocation.verb() {
-        Some(verb) => {
-            let name = format!("{} {}", parse::program(invocation.identity), verb.name);
-            verb.command().bin_name(name).render_help().to_string()
-        }
+        Some(verb) => verb_help(verb, invocation.identity),
         None => root_help(invocation.identity),
     }
+}
+
+/// A verb's help.
+pub fn verb_help(verb: &Verb, identity: Identity) -> String {
+    let name = format!("{} {}", parse::program(identity), verb.name);
+    let command = verb.command().bin_name(name);
+    let command = match command.get_long_about().cloned() {
+        Some(about) => command.about(about),
+        None => command,
+    };
+    brief(command)
 }
 
 /// The program's help: the verbs in the table's order, then the flags.
@@ -46,15 +54,25 @@ pub fn root_help(identity: Identity) -> String {
         },
     );
     let name = parse::program(identity);
-    parse::plain_root(identity)
+    let root = parse::plain_root(identity)
         .bin_name(name)
         .override_usage(format!("{name} [OPTIONS] COMMAND"))
         .help_template(template)
         .after_help(format!(
             "Run `{name} COMMAND --help` for more on a command."
-        ))
-        .render_help()
-        .to_string()
+        ));
+    brief(root)
+}
+
+/// The short form of a help, which is the only one: `--help` shows no more than `-h`.
+fn brief(command: Command) -> String {
+    let help = Arg::new("help")
+        .short('h')
+        .long("help")
+        .action(ArgAction::Help)
+        .help("Show this help");
+    let mut command = command.disable_help_flag(true).arg(help);
+    command.render_help().to_string()
 }
 
 /// clap's error in Docker Compose's words, with what was probably meant.
