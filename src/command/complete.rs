@@ -68,7 +68,7 @@ impl ValueCompleter for Services {
 }
 
 fn services(cx: &Context) -> Vec<String> {
-    if let Ok((Some(project), _)) = cx.project_or_name() {
+    if let Ok((Some(project), _)) = cx.named_project() {
         let all = project
             .services
             .keys()
@@ -82,7 +82,7 @@ fn services(cx: &Context) -> Vec<String> {
 }
 
 fn profiles() -> Vec<CompletionCandidate> {
-    let Ok(Ok((Some(project), _))) = context().ok_or(()).map(|cx| cx.project_or_name()) else {
+    let Ok(Ok((Some(project), _))) = context().ok_or(()).map(|cx| cx.named_project()) else {
         return Vec::new();
     };
     let services = project

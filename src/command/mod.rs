@@ -16,9 +16,9 @@
 //! (`--rm=true`, unambiguous prefixes of long flags) is added to every verb by [`parse`].
 
 mod argv;
-mod config;
 mod complete;
 mod completion;
+mod config;
 mod containers;
 mod context;
 mod create;
@@ -42,9 +42,9 @@ mod ready;
 mod restart;
 mod rm;
 mod scale;
+mod shell_init;
 mod start;
 mod stop;
-mod shell_init;
 mod target;
 mod top;
 mod unpause;

@@ -42,6 +42,11 @@ pub struct Args {
     topic: Option<String>,
 }
 
+/// The topics' names.
+pub fn topics() -> impl Iterator<Item = &'static str> {
+    TOPICS.iter().map(|topic| topic.0)
+}
+
 /// Prints the help.
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     let text = match args.topic.as_deref() {
@@ -69,18 +74,15 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
 }
 
 fn unknown(name: &str) -> Diagnostic {
-    let topics = TOPICS.iter().map(|topic| topic.0);
     let error = Diagnostic::error(format!("there is no help on `{name}`"));
     match nearest(
         name,
-        topics
-            .clone()
-            .chain(super::VERBS.iter().map(|verb| verb.name)),
+        topics().chain(super::VERBS.iter().map(|verb| verb.name)),
     ) {
         Some(meant) => error.hint(format!("did you mean `{meant}`?")),
         None => error.hint(format!(
             "the topics are {}",
-            topics.collect::<Vec<_>>().join(", ")
+            topics().collect::<Vec<_>>().join(", ")
         )),
     }
 }
