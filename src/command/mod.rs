@@ -31,6 +31,7 @@ mod help;
 mod images;
 mod interactive;
 mod kill;
+mod logs;
 mod ls;
 mod parse;
 mod pause;
@@ -161,6 +162,7 @@ const VERBS: &[Verb] = &[
     verb!(exec, "Run a command in a running container"),
     verb!(images, "List images used by the created containers"),
     verb!(kill, "Send a signal to running containers").winds_down(),
+    verb!(logs, "View output from containers"),
     verb!(ls, "List running compose projects"),
     verb!(pause, "Freeze running containers").winds_down(),
     verb!(plan, "Show what `up` would do").own(),

@@ -37,8 +37,8 @@ pub use exec::Attach;
 pub use images::{Progress, ProgressError, ProgressTransfer};
 pub use observe::{Wanted, container, exit_code, health, image, observe, watch_project};
 pub use streams::{
-    Bytes, Channel, Chunk, Framing, Hijacked, HijackedOutput, Input, LogRange, Message, Messages,
-    Output,
+    Bytes, Channel, Chunk, Framing, Hijacked, HijackedOutput, Input, LogLine, LogLines, LogRange,
+    Message, Messages, Output,
 };
 pub use system::{EngineEvent, EventActor, EventsSince};
 pub use transport::{ApiVersion, Ping};

@@ -3,6 +3,7 @@
 pub mod dockerignore;
 pub mod duration;
 pub mod float;
+pub mod moment;
 pub mod nearest;
 pub mod path;
 pub mod reference;

@@ -7,6 +7,11 @@ use serde_json::json;
 
 use crate::support::{PATIENCE, Project, engine, until};
 
+/// A project whose containers the test makes itself.
+pub fn project(subject: &str) -> Project {
+    Project::new(subject).file("compose.yaml", "services:\n  web: {image: busybox}\n")
+}
+
 /// A running container of the project's service `web`, with the project's folder at /app.
 pub fn web(project: &Project, image: &str) -> String {
     container(
@@ -29,6 +34,7 @@ pub fn container(project: &Project, service: &str, mut body: serde_json::Value) 
     body["HostConfig"] = json!({
         "Binds": [format!("{}:/app", project.dir().display())],
         "Init": true,
+        "LogConfig": {"Type": body["Log"].take().as_str().unwrap_or("json-file")},
     });
     let name = format!("{}-{service}-1", project.name());
     let answer = engine::send(
@@ -51,7 +57,7 @@ fn executable(project: &Project, path: &str) {
 
 #[test]
 fn exit_code_and_both_outputs_are_the_programs() {
-    let project = Project::new("exec");
+    let project = project("exec");
     web(&project, "busybox");
     let done = project.dco(&[
         "exec",
@@ -74,7 +80,7 @@ fn exit_code_and_both_outputs_are_the_programs() {
 
 #[test]
 fn input_is_passed_on_to_its_end() {
-    let project = Project::new("exec");
+    let project = project("exec");
     web(&project, "busybox");
     let done = project.dco_with_input(
         &["exec", "-T", "web", "sh", "-c", "sort; echo end"],
@@ -88,7 +94,7 @@ fn input_is_passed_on_to_its_end() {
 
 #[test]
 fn environment_user_and_directory_are_set() {
-    let project = Project::new("exec").env("FROM_HERE", "here");
+    let project = project("exec").env("FROM_HERE", "here");
     web(&project, "busybox");
     let script = "echo $GIVEN-$FROM_HERE; id -u; pwd";
     let done = project.dco(&[
@@ -112,7 +118,7 @@ fn environment_user_and_directory_are_set() {
 
 #[test]
 fn a_program_in_the_background_is_left_alone() {
-    let project = Project::new("exec");
+    let project = project("exec");
     web(&project, "busybox");
     let done = project.dco(&["exec", "-d", "web", "sh", "-c", "echo done > /app/done"]);
     assert_eq!(done.ok().stdout, "");
@@ -123,7 +129,7 @@ fn a_program_in_the_background_is_left_alone() {
 
 #[test]
 fn fifty_megabytes_go_in_and_out_unchanged() {
-    let project = Project::new("exec");
+    let project = project("exec");
     web(&project, "busybox");
     // Bytes of every value in no order, made without a generator's crate.
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
@@ -157,7 +163,7 @@ fn fifty_megabytes_go_in_and_out_unchanged() {
 
 #[test]
 fn a_reader_that_has_enough_ends_it_quietly() {
-    let project = Project::new("exec");
+    let project = project("exec");
     web(&project, "busybox");
     let mut dco = project
         .command(&["exec", "-T", "web", "yes"])
@@ -179,7 +185,7 @@ fn a_reader_that_has_enough_ends_it_quietly() {
 
 #[test]
 fn a_file_of_the_working_directory_runs_under_its_bare_name() {
-    let project = Project::new("exec").file("manage.py", "#!/usr/bin/env sh\necho ran $0 $1\n");
+    let project = project("exec").file("manage.py", "#!/usr/bin/env sh\necho ran $0 $1\n");
     web(&project, "busybox");
     executable(&project, "manage.py");
     let done = project
@@ -194,7 +200,7 @@ fn a_file_of_the_working_directory_runs_under_its_bare_name() {
 
 #[test]
 fn a_file_that_is_not_executable_runs_by_its_interpreter() {
-    let project = Project::new("exec").file("job.sh", "echo ran $0 $1\n");
+    let project = project("exec").file("job.sh", "echo ran $0 $1\n");
     web(&project, "busybox");
     let done = project.dco(&["exec", "-T", "web", "job.sh", "x"]).ok();
     assert_eq!(done.stdout, "ran ./job.sh x\n");
@@ -206,16 +212,19 @@ fn a_file_that_is_not_executable_runs_by_its_interpreter() {
 
 #[test]
 fn a_program_of_the_path_beats_a_file_of_the_same_name() {
-    let project = Project::new("exec").file("ls", "#!/bin/sh\necho wrong\n");
+    let project = project("exec").file("ls", "#!/bin/sh\necho wrong\n");
     web(&project, "busybox");
     executable(&project, "ls");
-    let done = project.dco(&["exec", "-T", "web", "ls"]).ok();
-    assert_eq!((done.stdout.as_str(), done.stderr.as_str()), ("ls\n", ""));
+    let done = project.dco(&["exec", "-T", "web", "ls", "/app/ls"]).ok();
+    assert_eq!(
+        (done.stdout.as_str(), done.stderr.as_str()),
+        ("/app/ls\n", "")
+    );
 }
 
 #[test]
 fn windows_line_ends_are_named_with_their_mend() {
-    let project = Project::new("exec").file("manage.py", "#!/bin/sh\r\necho ran\r\n");
+    let project = project("exec").file("manage.py", "#!/bin/sh\r\necho ran\r\n");
     web(&project, "busybox");
     executable(&project, "manage.py");
     let expected = "\
@@ -234,7 +243,7 @@ hint: keep git from converting it back: `* text=auto eol=lf` in .gitattributes
 
 #[test]
 fn a_service_that_does_not_run_is_named_with_those_that_do() {
-    let project = Project::new("exec");
+    let project = project("exec");
     web(&project, "busybox");
     let done = project.dco(&["exec", "-T", "db", "true"]).exits(1);
     assert_eq!(
@@ -261,7 +270,7 @@ fn a_service_that_does_not_run_is_named_with_those_that_do() {
 
 #[test]
 fn a_terminal_hands_every_key_over_and_is_put_back() {
-    let project = Project::new("exec");
+    let project = project("exec");
     web(&project, "busybox");
     // The shell around it shows the modes that the terminal is left in.
     let dco = env!("CARGO_BIN_EXE_dco");
@@ -285,7 +294,7 @@ fn a_terminal_hands_every_key_over_and_is_put_back() {
 
 #[test]
 fn a_window_that_changes_is_told_to_the_program() {
-    let project = Project::new("exec");
+    let project = project("exec");
     web(&project, "busybox");
     let script = "trap 'stty size' WINCH; echo ready; while :; do sleep 0.1; done";
     let mut terminal = project.terminal(&["exec", "web", "sh", "-c", script]);
@@ -298,7 +307,7 @@ fn a_window_that_changes_is_told_to_the_program() {
 
 #[test]
 fn ctrl_c_ends_the_program_and_its_code_is_ours() {
-    let project = Project::new("exec");
+    let project = project("exec");
     web(&project, "busybox");
     let mut terminal = project.terminal(&["exec", "web", "sh", "-c", "echo ready; sleep 100"]);
     terminal.expect("ready");
@@ -308,7 +317,7 @@ fn ctrl_c_ends_the_program_and_its_code_is_ours() {
 
 #[test]
 fn the_first_bytes_of_a_terminal_may_be_anything() {
-    let project = Project::new("exec");
+    let project = project("exec");
     web(&project, "busybox");
     for first in ["\\000", "\\001", "\\002"] {
         let script = format!("printf '{first}\\000\\000\\000\\000\\000\\000\\005shown'; sleep 60");
@@ -321,7 +330,7 @@ fn the_first_bytes_of_a_terminal_may_be_anything() {
 
 #[test]
 fn the_detach_keys_leave_the_program_running() {
-    let project = Project::new("exec");
+    let project = project("exec");
     project.write("config.json", r#"{"detachKeys":"ctrl-x,q"}"#);
     let project_dir = project.dir().display().to_string();
     let project = project.env("DOCKER_CONFIG", &project_dir);

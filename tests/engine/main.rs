@@ -8,5 +8,6 @@ mod client;
 mod exec;
 mod harness;
 mod lists;
+mod logs;
 mod probe;
 mod ready;

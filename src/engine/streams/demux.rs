@@ -25,9 +25,10 @@ impl Framing {
 }
 
 /// Where output was written to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Channel {
     /// Standard output; everything a terminal shows.
+    #[default]
     Stdout,
     /// Standard error.
     Stderr,

@@ -5,6 +5,7 @@
 
 mod demux;
 mod hijack;
+mod lines;
 
 use std::collections::VecDeque;
 use std::marker::PhantomData;
@@ -24,6 +25,7 @@ use super::transport::{Call, broken};
 pub(super) use demux::Demux;
 pub use demux::{Channel, Chunk, Framing};
 pub use hijack::{Hijacked, HijackedOutput, Input};
+pub use lines::{LogLine, LogLines};
 
 /// The bytes of an answer, as they come: a tar, say.
 pub struct Bytes {
@@ -197,21 +199,25 @@ pub struct LogRange {
     pub timestamps: bool,
 }
 
+fn logs_call(id: &str, range: &LogRange) -> Call {
+    let tail = range
+        .tail
+        .map_or("all".to_owned(), |lines| lines.to_string());
+    Call::get(format!("/containers/{id}/logs"))
+        .query("stdout", 1)
+        .query("stderr", 1)
+        .query("follow", u8::from(range.follow))
+        .query("timestamps", u8::from(range.timestamps))
+        .query("tail", tail)
+        .query_if("since", range.since.as_deref())
+        .query_if("until", range.until.as_deref())
+}
+
 impl Engine {
     /// The log of a container, stdout and stderr. `framing` follows from the container's terminal:
     /// with one, its output has no channels.
     pub async fn logs(&self, id: &str, framing: Framing, range: &LogRange) -> Result<Output> {
-        let tail = range
-            .tail
-            .map_or("all".to_owned(), |lines| lines.to_string());
-        let call = Call::get(format!("/containers/{id}/logs"))
-            .query("stdout", 1)
-            .query("stderr", 1)
-            .query("follow", u8::from(range.follow))
-            .query("timestamps", u8::from(range.timestamps))
-            .query("tail", tail)
-            .query_if("since", range.since.as_deref())
-            .query_if("until", range.until.as_deref());
+        let call = logs_call(id, range);
         let bytes = self.bytes(call).await?;
         Ok(Output {
             bytes,
