@@ -192,10 +192,9 @@ fn digests() -> Diagnostic {
 /// The tree with its variables in it.
 fn tree(args: &Args, cx: &Context) -> Result<String> {
     let tree = load_tree(args, cx)?;
-    let tree = tree.printable();
     Ok(match args.format.as_deref() {
-        None | Some("yaml") => compose::emit::yaml(&tree),
-        Some("json") => crate::project::json(&tree),
+        None | Some("yaml") => compose::emit::yaml(&tree.printable(Form::Yaml)),
+        Some("json") => crate::project::json(&tree.printable(Form::Json)),
         Some(other) => bail!("unsupported format `{other}`: it is `yaml` or `json`"),
     })
 }

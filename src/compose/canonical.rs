@@ -30,6 +30,7 @@ enum Rule {
     Ssh,
     External,
     Dns,
+    Ulimit,
 }
 
 static RULES: LazyLock<Rules<Rule>> = LazyLock::new(|| {
@@ -53,6 +54,8 @@ static RULES: LazyLock<Rules<Rule>> = LazyLock::new(|| {
         ("services.*.secrets.*", Rule::FileGrant),
         ("services.*.configs.*", Rule::FileGrant),
         ("services.*.ports", Rule::Ports),
+        ("services.*.ulimits.*", Rule::Ulimit),
+        ("services.*.build.ulimits.*", Rule::Ulimit),
         ("services.*.develop.watch.*.ignore", Rule::List),
         ("services.*.develop.watch.*.include", Rule::List),
         ("volumes.*", Rule::External),
@@ -158,6 +161,11 @@ impl Walk<'_, '_> {
             (Rule::Ports, Value::List(_)) => self.ports(node),
             (Rule::Ssh, Value::List(_)) => self.ssh(node),
             (Rule::External, Value::Map(_)) => self.external(node),
+            (Rule::Ulimit, Value::Text(text)) => {
+                let path = self.path.join(".");
+                let message = format!("`{path}` must be an integer, not `{text}`");
+                self.cx.error(message, at);
+            }
             _ => {}
         }
         if let (Rule::Dns, Some(items)) = (rule, node.as_list_mut()) {

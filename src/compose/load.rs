@@ -12,7 +12,7 @@ use super::node::{Entry, Map, Node, Span, Value};
 use super::origins::LoadedOrigins;
 use super::{Request, consistency, discover, environment, normalize, substitute};
 use crate::diagnostic::{Diagnostic, Diagnostics};
-use crate::project::{NameOrigin, Project, Provenance};
+use crate::project::{Form, NameOrigin, Project, Provenance};
 
 /// Loads a project: every file merged, its services turned on and off by profiles, checked. The
 /// files that services name with `env_file` are read later, by [`super::resolve_files`].
@@ -36,8 +36,6 @@ pub struct Tree {
     pub name: String,
     /// What was odd while loading.
     pub warnings: Vec<Diagnostic>,
-    /// The variables.
-    pub environment: BTreeMap<String, String>,
 }
 
 /// Loads the tree only: what `config --no-interpolate` prints.
@@ -51,7 +49,6 @@ pub fn load_tree(request: &Request) -> Result<Tree, Diagnostics> {
             root: loaded.tree,
             name: loaded.name,
             warnings: cx.warnings,
-            environment: plain(&loaded.scope.variables),
         }),
         Err(_) => Err(cx.into_errors()),
     }
@@ -85,7 +82,9 @@ pub fn normalize_name(name: &str) -> String {
 
 impl Tree {
     /// What is printed: everything but the content of secrets.
-    pub fn printable(&self) -> crate::project::Tree {
+    ///
+    /// In JSON an empty list is `null`: so Docker Compose prints what it has not interpolated.
+    pub fn printable(&self, form: Form) -> crate::project::Tree {
         let mut root = self.root.clone();
         let secrets = root.as_map_mut().and_then(|root| root.get_mut("secrets"));
         for secret in secrets
@@ -97,7 +96,7 @@ impl Tree {
                 secret.remove(SECRET_CONTENT);
             }
         }
-        to_tree(&root)
+        to_tree(&root, form)
     }
 
     /// The names of the services.
@@ -122,7 +121,7 @@ fn visit(node: &Node, see: &mut impl FnMut(&str)) {
     }
 }
 
-fn to_tree(node: &Node) -> crate::project::Tree {
+fn to_tree(node: &Node, form: Form) -> crate::project::Tree {
     use crate::project::Tree;
     match &node.value {
         Value::Null => Tree::Null,
@@ -131,12 +130,13 @@ fn to_tree(node: &Node) -> crate::project::Tree {
         Value::Uint(value) => Tree::Uint(*value),
         Value::Float(value) => Tree::Float(*value),
         Value::Text(text) | Value::Time(text) => Tree::Text(text.to_string()),
-        Value::List(items) => Tree::List(items.iter().map(to_tree).collect()),
+        Value::List(items) if items.is_empty() && form == Form::Json => Tree::Null,
+        Value::List(items) => Tree::List(items.iter().map(|item| to_tree(item, form)).collect()),
         Value::Map(map) => {
             let entries = map.iter();
             Tree::Map(
                 entries
-                    .map(|entry| (entry.key.to_string().into(), to_tree(&entry.node)))
+                    .map(|entry| (entry.key.to_string().into(), to_tree(&entry.node, form)))
                     .collect(),
             )
         }
@@ -191,6 +191,10 @@ fn tree(cx: &mut Context<'_>) -> Phase<Loaded> {
     }
     let (name, origin) = name(&mut loader, &files, &scope)?;
     let nowhere = Span::default();
+    if !loader.cx.request.options.interpolate {
+        // What is not interpolated takes nothing from the environment either.
+        scope.variables = Arc::default();
+    }
     Arc::make_mut(&mut scope.variables)
         .insert("COMPOSE_PROJECT_NAME".to_owned(), (name.clone(), nowhere));
     let mut tree = loader.model(&files, &scope, &[])?;
