@@ -43,7 +43,7 @@ pub fn commands() -> Command {
 fn with_values(arg: Arg) -> Arg {
     let name = arg.get_value_names().and_then(|names| names.first());
     match (name.map(|name| name.as_str()), arg.get_id().as_str()) {
-        (Some("SERVICE"), _) => arg.add(ArgValueCompleter::new(Services)),
+        (Some("SERVICE" | "SERVICES"), _) => arg.add(ArgValueCompleter::new(Services)),
         (Some("TOPIC"), _) => arg.add(ArgValueCandidates::new(topics)),
         (_, "profile") => arg.add(ArgValueCandidates::new(profiles)),
         (_, "project_name") => arg.add(ArgValueCandidates::new(projects)),

@@ -50,4 +50,10 @@ fn verbs_flags_and_values_complete() {
     assert_eq!(candidates(&project, &["version", "--sh"]), ["--short"]);
     assert_eq!(candidates(&project, &["--progress", "p"]), ["plain"]);
     assert_eq!(candidates(&project, &["help", "ga"]), ["gates"]);
+    project.write(
+        "compose.yaml",
+        "services: {web: {image: a}, worker: {image: a, profiles: [far]}}",
+    );
+    assert_eq!(candidates(&project, &["up", "w"]), ["web", "worker"]);
+    assert_eq!(candidates(&project, &["--profile", "f"]), ["far"]);
 }
