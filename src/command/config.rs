@@ -70,6 +70,10 @@ pub struct Args {
     #[arg(long)]
     no_path_resolution: bool,
 
+    /// Write behind each value where it comes from
+    #[arg(long)]
+    origin: bool,
+
     /// Write to this file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<String>,
@@ -177,6 +181,13 @@ fn project(args: &Args, cx: &Context) -> Result<String> {
         return Err(digests().into());
     }
     let text = match args.format.as_deref() {
+        None | Some("yaml") if args.origin => {
+            let note = |path: &[&str]| {
+                let origin = project.origin(path);
+                Some(super::env::describe(&origin.unwrap_or_default()))
+            };
+            compose::emit::annotated(&project.render(Form::Yaml), &note)
+        }
         None | Some("yaml") => compose::emit::yaml(&project.render(Form::Yaml)),
         Some("json") => crate::project::json(&project.render(Form::Json)),
         Some(other) => bail!("unsupported format `{other}`: it is `yaml` or `json`"),

@@ -24,6 +24,7 @@ mod context;
 mod create;
 mod doctor;
 mod down;
+mod env;
 mod events;
 mod exec;
 mod global;
@@ -43,6 +44,7 @@ mod ready;
 mod restart;
 mod rm;
 mod scale;
+mod schema;
 mod shell_init;
 mod start;
 mod stop;
@@ -158,6 +160,11 @@ const VERBS: &[Verb] = &[
     verb!(create, "Create containers, and do not start them").winds_down(),
     verb!(doctor, "Say what stands in the way on this machine").own(),
     verb!(down, "Stop and remove containers and networks").winds_down(),
+    verb!(
+        env,
+        "Show the environment of a service and where it comes from"
+    )
+    .own(),
     verb!(events, "Receive real time events from containers"),
     verb!(exec, "Run a command in a running container"),
     verb!(images, "List images used by the created containers"),
@@ -172,6 +179,7 @@ const VERBS: &[Verb] = &[
     verb!(restart, "Restart containers").winds_down(),
     verb!(rm, "Remove containers that do not run").winds_down(),
     verb!(scale, "Set the number of containers of services").winds_down(),
+    verb!(schema, "Print the JSON schema of compose files").own(),
     verb!(start, "Start containers that are there").winds_down(),
     verb!(stop, "Stop containers").winds_down(),
     verb!(top, "Display the running processes"),

@@ -5,4 +5,5 @@ mod support;
 
 mod completions;
 mod harness;
+mod origin;
 mod usage;
