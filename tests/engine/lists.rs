@@ -29,7 +29,10 @@ fn start(id: &str) {
 
 /// `web`, which runs and publishes a port, and `job`, which ended with 3.
 fn stack(subject: &str) -> (Project, String, String) {
-    let project = Project::new(subject);
+    let project = Project::new(subject).file(
+        "compose.yaml",
+        "services:\n  web: {image: busybox}\n  db: {image: busybox}\n  job: {image: busybox}\n",
+    );
     let web = create(
         &project,
         "web",
@@ -131,7 +134,10 @@ fn ls_names_the_project_with_its_states_and_files() {
 
 #[test]
 fn images_top_and_volumes_show_what_containers_use() {
-    let project = Project::new("uses");
+    let project = Project::new("uses").file(
+        "compose.yaml",
+        "services:\n  web: {image: busybox}\n  db: {image: busybox}\n  job: {image: busybox}\n",
+    );
     let volume = format!("{}_data", project.name());
     let labels = json!({"com.docker.compose.project": project.name()});
     let body = json!({"Name": volume, "Labels": labels}).to_string();
