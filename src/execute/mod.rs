@@ -4,6 +4,7 @@
 //! calls in flight end too and begins nothing new; the second leaves at once. Everything runs on
 //! the caller's task: dropping the future stops it.
 
+mod check;
 mod gate;
 mod hooks;
 mod images;

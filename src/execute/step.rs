@@ -249,6 +249,10 @@ impl Site<'_> {
             volumes: carried.as_deref(),
         });
         let new = self.request(replica, replaced, convert::container)?;
+        if let Err(finding) = self.check(replica, new.body.config.image.as_deref()).await {
+            self.say(resource(), Status::Error, "Error");
+            return Err(finding);
+        }
         let engine = self.tools.engine;
         let platform = new.platform.as_deref();
         let id = match engine
