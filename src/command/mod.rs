@@ -16,6 +16,7 @@
 //! (`--rm=true`, unambiguous prefixes of long flags) is added to every verb by [`parse`].
 
 mod argv;
+mod attach;
 mod complete;
 mod completion;
 mod config;
@@ -156,6 +157,7 @@ macro_rules! verb {
 
 /// Every verb, in the order of the help.
 const VERBS: &[Verb] = &[
+    verb!(completion, "Print the completion script of a shell").own(),
     verb!(config, "Show the project as dco understands it"),
     verb!(create, "Create containers, and do not start them").winds_down(),
     verb!(doctor, "Say what stands in the way on this machine").own(),
@@ -167,6 +169,7 @@ const VERBS: &[Verb] = &[
     .own(),
     verb!(events, "Receive real time events from containers"),
     verb!(exec, "Run a command in a running container"),
+    verb!(help, "Show the help of a command, or explain a topic").own(),
     verb!(images, "List images used by the created containers"),
     verb!(kill, "Send a signal to running containers").winds_down(),
     verb!(logs, "View output from containers"),
@@ -180,6 +183,12 @@ const VERBS: &[Verb] = &[
     verb!(rm, "Remove containers that do not run").winds_down(),
     verb!(scale, "Set the number of containers of services").winds_down(),
     verb!(schema, "Print the JSON schema of compose files").own(),
+    verb!(
+        "shell-init",
+        shell_init,
+        "Print short forms and completion for a shell"
+    )
+    .own(),
     verb!(start, "Start containers that are there").winds_down(),
     verb!(stop, "Stop containers").winds_down(),
     verb!(top, "Display the running processes"),
@@ -188,14 +197,6 @@ const VERBS: &[Verb] = &[
     verb!(version, "Show the version"),
     verb!(volumes, "List volumes"),
     verb!(wait, "Block until containers of services stop"),
-    verb!(help, "Show the help of a command, or explain a topic").own(),
-    verb!(
-        "shell-init",
-        shell_init,
-        "Print short forms and completion for a shell"
-    )
-    .own(),
-    verb!(completion, "Print the completion script of a shell").own(),
 ];
 
 /// Parses, dispatches, reports, and picks the exit code.

@@ -5,14 +5,17 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use super::Context;
+use super::attach::{Ending, Show, Watched, follow};
 use super::work::{Manner, Source, Work, grace, is_strict, soft_limit, waits};
 use crate::diagnostic::Diagnostic;
 use crate::engine::probe::{Patience, Return, Starter, Subject};
 use crate::event::Event;
 use crate::execute::{Cleanup, Report};
 use crate::gate::settle::waits_for;
+use crate::name::ServiceName;
 use crate::plan::{self, Anonymous, BuildPolicy, Extent, Orphans, PullPolicy, Recreate, UpPolicy};
 use crate::project::{Along, Project};
+use crate::report::log::LogStyle;
 
 /// Create and start containers
 #[derive(Debug, Default, clap::Args)]
@@ -27,6 +30,9 @@ pub struct Args {
     /// Return when everything is started, and leave it running
     #[arg(short, long)]
     detach: bool,
+
+    #[command(flatten)]
+    watch: Watch,
 
     /// Recreate dependencies too
     #[arg(long, conflicts_with = "no_recreate")]
@@ -72,6 +78,46 @@ pub struct Args {
     /// Wait only for what the file declares
     #[arg(long, help_heading = "Readiness")]
     no_infer: bool,
+}
+
+/// What an attached `up` shows, and how it ends.
+#[derive(Debug, Default, clap::Args)]
+struct Watch {
+    /// Stop everything as soon as a container ends
+    #[arg(long, conflicts_with = "detach")]
+    abort_on_container_exit: bool,
+
+    /// Stop everything as soon as a container fails
+    #[arg(long, conflicts_with_all = ["detach", "abort_on_container_exit"])]
+    abort_on_container_failure: bool,
+
+    /// Show the logs of these services only
+    #[arg(long, value_name = "SERVICE", conflicts_with = "detach")]
+    attach: Vec<String>,
+
+    /// Show the logs of dependencies too
+    #[arg(long, conflicts_with_all = ["detach", "attach"])]
+    attach_dependencies: bool,
+
+    /// Exit with the code of this service's container; stops everything when one ends
+    #[arg(long, value_name = "SERVICE", conflicts_with = "detach")]
+    exit_code_from: Option<String>,
+
+    /// Do not show the logs of these services
+    #[arg(long, value_name = "SERVICE")]
+    no_attach: Vec<String>,
+
+    /// Show logs without colours
+    #[arg(long)]
+    no_color: bool,
+
+    /// Show logs without the containers' names
+    #[arg(long)]
+    no_log_prefix: bool,
+
+    /// Show when each line was said
+    #[arg(long)]
+    timestamps: bool,
 }
 
 /// What `up` and `create` share.
@@ -135,14 +181,81 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         anonymous: policy.anonymous,
         cleanup: Cleanup::NeverStarted,
     };
+    let since = jiff::Timestamp::now();
     let report = work.execute(&plan, manner).await?;
-    if policy.extent == Extent::Start && !args.no_wait && !args.no_settle && !is_strict(cx) {
+    if policy.extent == Extent::Create {
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !args.detach && !args.wait {
+        let watched = args.watched(&work, &report);
+        return follow(cx, &work, &watched, args.show(cx, since)).await;
+    }
+    if !args.no_wait && !args.no_settle && !is_strict(cx) {
         settle(&work, &report).await?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 impl Args {
+    /// The containers whose logs are shown: those of the services that are named, else all.
+    fn watched(&self, work: &Work<'_>, report: &Report) -> Vec<Watched> {
+        let watch = &self.watch;
+        let named = |list: &[String], name: &str| list.iter().any(|one| one == name);
+        let wanted = |name: &str| {
+            let attach = work.project.services.get(name).and_then(|one| one.attach);
+            match watch.attach.is_empty() {
+                false => named(&watch.attach, name),
+                true => {
+                    let targets = self.services.is_empty() || watch.attach_dependencies;
+                    attach != Some(false) && (targets || named(&self.services, name))
+                }
+            }
+        };
+        let peers = work.peers(report);
+        let all = peers
+            .into_iter()
+            .flat_map(|(service, own)| own.into_iter().map(move |peer| (service.clone(), peer)));
+        let shown = all.filter(|(service, _)| {
+            wanted(service.as_str()) && !named(&watch.no_attach, service.as_str())
+        });
+        let prefix = format!("{}-", work.project.name);
+        shown
+            .map(|(service, peer)| Watched {
+                label: peer
+                    .name
+                    .strip_prefix(&prefix)
+                    .unwrap_or(&peer.name)
+                    .to_owned(),
+                tty: work
+                    .project
+                    .services
+                    .get(&service)
+                    .is_some_and(|one| one.tty),
+                id: peer.id,
+                service,
+            })
+            .collect()
+    }
+
+    fn show(&self, cx: &Context, since: jiff::Timestamp) -> Show {
+        let watch = &self.watch;
+        let from = watch.exit_code_from.as_deref().map(ServiceName::from);
+        Show {
+            style: LogStyle {
+                colours: cx.style().stdout_colours && !watch.no_color,
+                prefixes: !watch.no_log_prefix,
+            },
+            timestamps: watch.timestamps,
+            ending: match (from, watch.abort_on_container_exit) {
+                _ if watch.abort_on_container_failure => Ending::FirstFailure,
+                (Some(service), _) => Ending::First(Some(service)),
+                (None, true) => Ending::First(None),
+                (None, false) => Ending::Last,
+            },
+            since: format!("{}.{:09}", since.as_second(), since.subsec_nanosecond()),
+        }
+    }
+
     fn policy(&self, cx: &Context, work: &Work<'_>) -> Result<UpPolicy> {
         let mut policy = self.shape.policy(cx)?;
         policy.targets = work.named(&self.services)?;

@@ -12,3 +12,5 @@ mod lists;
 mod logs;
 mod probe;
 mod ready;
+mod recreate;
+mod up_down;

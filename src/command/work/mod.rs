@@ -16,7 +16,7 @@ pub(super) use fingerprints::Fingerprints;
 pub(super) use load::Source;
 
 use super::Context;
-use crate::convert::{Surroundings, image_name, proxy_variables};
+use crate::convert::{Peer, Peers, Surroundings, image_name, proxy_variables};
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile};
 use crate::engine::probe::Prober;
 use crate::engine::{BuildNumbers, Engine, Wanted, observe, watch_project};
@@ -171,6 +171,21 @@ impl<'c> Work<'c> {
             true => Ok(report),
             false => Err(Diagnostics(report.diagnostics(plan)).into()),
         }
+    }
+
+    /// The containers that the services have after a plan was done.
+    pub(super) fn peers(&self, report: &Report) -> Peers {
+        let mut peers = plan::peers(&self.project, &self.observed);
+        peers.retain(|name, _| self.project.services.contains_key(name));
+        for one in &report.started {
+            let own = peers.entry(one.service.clone()).or_default();
+            own.retain(|peer| peer.name != one.name);
+            own.push(Peer {
+                id: one.id.clone(),
+                name: one.name.clone(),
+            });
+        }
+        peers
     }
 
     fn say_running(&self, name: &str) {
