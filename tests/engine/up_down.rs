@@ -163,11 +163,11 @@ fn replicas_come_and_go() {
 
 #[test]
 fn two_that_ignore_sigterm_come_down_together() {
-    let stubborn = "\
-    image: busybox
-    command: [sh, -c, \"trap '' TERM; while :; do sleep 1; done\"]
-    stop_grace_period: 3s
-";
+    let stubborn = concat!(
+        "    image: busybox\n",
+        "    command: [sh, -c, \"trap '' TERM; while :; do sleep 1; done\"]\n",
+        "    stop_grace_period: 3s\n"
+    );
     let text = format!("services:\n  a:\n{stubborn}  b:\n{stubborn}");
     let project = Project::new("grace").file("compose.yaml", &text);
     project.dco(&["up", "-d"]).ok();

@@ -1,1 +1,88 @@
-//! resources.
+//! Networks and volumes: missing, external, changed.
+
+use super::stage::stage;
+use crate::plan::observed::State;
+
+#[test]
+fn a_volume_is_created_once_and_before_who_mounts_it() {
+    let mut stage = stage(&["a", "b"]).with(|s| {
+        s.mounts("a", "data", "/data");
+        s.mounts("b", "data", "/data");
+    });
+    stage.project.networks.clear();
+    assert_eq!(
+        stage.up(),
+        "\
+#1 create volume app_data  (missing)
+#2 create app-a-1  (missing)  after #1
+#3 create app-b-1  (missing)  after #1
+#4 start app-a-1  (missing)  after #2
+#5 start app-b-1  (missing)  after #3
+"
+    );
+}
+
+#[test]
+fn what_is_external_has_to_be_there() {
+    let mut stage = stage(&["web"]);
+    stage.project.networks.get_mut("default").unwrap().external = true;
+    assert_eq!(
+        stage.up(),
+        "\
+error: network `app_default` is declared as external, and the engine has none of that name
+hint: create it with `docker network create app_default`, or remove `external: true`"
+    );
+    stage.resources();
+    assert!(stage.up().starts_with("#1 create app-web-1  (missing)\n"));
+}
+
+#[test]
+fn a_network_that_changed_is_rebuilt_around_who_is_on_it() {
+    let mut stage = stage(&["web"]).running();
+    stage.project.networks.get_mut("default").unwrap().internal = true;
+    assert_eq!(
+        stage.up(),
+        "\
+#1 stop app-web-1  (network default is rebuilt)
+#2 disconnect app-web-1 from app_default  (network default is rebuilt)  after #1
+#3 remove network app_default  (config changed)  after #2
+#4 create network app_default  (config changed)  after #3
+#5 connect app-web-1 to default  (network default is rebuilt)  after #2 #4
+#6 start app-web-1  (network is rebuilt)  after #2 #5
+"
+    );
+}
+
+#[test]
+fn a_container_that_lost_its_network_gets_it_back() {
+    let mut stage = stage(&["web"]).with(|s| s.resources());
+    stage.container("web", 1, State::Exited).networks.clear();
+    assert_eq!(
+        stage.up(),
+        "\
+#1 connect app-web-1 to default  (not on network default)
+#2 start app-web-1  (not running)  after #1
+"
+    );
+}
+
+#[test]
+fn a_volume_that_changed_keeps_its_data_unless_that_is_agreed_to() {
+    let mut stage = stage(&["db"]).with(|s| s.mounts("db", "data", "/data"));
+    stage = stage.running();
+    stage.project.volumes.get_mut("data").unwrap().driver = "other".into();
+    assert_eq!(stage.up(), "");
+    stage.policy.rebuild_volumes = ["data".to_owned()].into();
+    assert_eq!(
+        stage.up(),
+        "\
+#1 stop app-db-1  (volume data is rebuilt)
+#2 remove app-db-1  (volume data is rebuilt)  after #1
+#3 remove volume app_data  (config changed)  after #2
+#4 create volume app_data  (config changed)  after #3
+#5 create 312d62642d70_app-db-1  (volume data is rebuilt)  after #4
+#6 start 312d62642d70_app-db-1  (replaced)  after #5
+#7 rename 312d62642d70_app-db-1 to app-db-1  (replaced)  after #2 #6
+"
+    );
+}

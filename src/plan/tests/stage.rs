@@ -102,7 +102,6 @@ impl Stage {
     }
 
     /// Puts a declared gate on a dependency.
-    #[allow(dead_code)]
     pub(super) fn gate(&mut self, name: &str, on: &str, condition: Condition) {
         let because = Because {
             what: "depends_on".into(),
