@@ -273,10 +273,10 @@ fn platforms(project: &mut Project) {
         let Some(build) = &mut service.build else {
             continue;
         };
-        if service.platform.is_empty() {
-            if let Some(default) = default {
-                service.platform = default.clone();
-            }
+        if service.platform.is_empty()
+            && let Some(default) = default
+        {
+            service.platform = default.clone();
         }
         if build.platforms.is_empty() && !service.platform.is_empty() {
             build.platforms = vec![service.platform.clone()];

@@ -106,10 +106,10 @@ impl Check<'_, '_> {
         };
         let path = self.path();
         let mut error = Diagnostic::error(format!("{path} {complaint}")).at(self.cx.place(node.at));
-        if let Text::OneOf(words) = shape.text {
-            if let Some(word) = nearest(text, words.iter().copied()) {
-                error = error.hint(format!("did you mean `{word}`?"));
-            }
+        if let Text::OneOf(words) = shape.text
+            && let Some(word) = nearest(text, words.iter().copied())
+        {
+            error = error.hint(format!("did you mean `{word}`?"));
         }
         self.cx.errors.push(error);
     }
@@ -149,15 +149,12 @@ impl Check<'_, '_> {
             if texts.len() == items.len() {
                 return;
             }
-            for at in 1..items.len() {
+            for (at, item) in items.iter().enumerate().skip(1) {
                 if let Some(first) = earlier(at) {
-                    let error = Diagnostic::error(format!(
-                        "{} holds `{}` twice",
-                        self.path(),
-                        items[at].value
-                    ))
-                    .at(self.cx.place(items[at].at))
-                    .also(self.cx.place(first.at), "first here");
+                    let error =
+                        Diagnostic::error(format!("{} holds `{}` twice", self.path(), item.value))
+                            .at(self.cx.place(item.at))
+                            .also(self.cx.place(first.at), "first here");
                     self.cx.errors.push(error);
                 }
             }

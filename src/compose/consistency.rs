@@ -66,16 +66,15 @@ impl Check<'_> {
             .healthcheck
             .as_ref()
             .and_then(|check| check.test.first())
+            && !matches!(test.as_str(), "CMD" | "CMD-SHELL" | "NONE")
         {
-            if !matches!(test.as_str(), "CMD" | "CMD-SHELL" | "NONE") {
-                let path = ["services", name, "healthcheck", "test"];
-                let error = Diagnostic::error(format!(
+            let path = ["services", name, "healthcheck", "test"];
+            let error = Diagnostic::error(format!(
                     "the healthcheck of `{name}` must begin with `CMD`, `CMD-SHELL` or `NONE`, not `{test}`"
                 ))
                 .at(self.project.place(&path))
                 .hint("put `CMD` before the command, or write it as one text");
-                self.errors.push(error);
-            }
+            self.errors.push(error);
         }
         for rule in service.develop.iter().flat_map(|develop| &develop.watch) {
             if rule.target.is_empty() && !matches!(rule.action.as_str(), "rebuild" | "restart") {
@@ -124,15 +123,9 @@ impl Check<'_> {
         }
     }
 
-    fn undefined(
-        &mut self,
-        what: (&str, &str),
-        name: &str,
-        wanted: &str,
-        known: &[&str],
-        path: &[&str],
-    ) {
+    fn undefined(&mut self, what: (&str, &str), wanted: &str, known: &[&str], path: &[&str]) {
         let (kind, section) = what;
+        let name = path[1];
         let mut error = Diagnostic::error(format!(
             "service `{name}` uses the {kind} `{wanted}`, which is not defined"
         ))
@@ -152,7 +145,7 @@ impl Check<'_> {
         for network in service.networks.keys() {
             if !project.networks.contains_key(network) {
                 let path = ["services", name, "networks", network];
-                self.undefined(("network", "networks"), name, network, &networks, &path);
+                self.undefined(("network", "networks"), network, &networks, &path);
             }
         }
         let volumes: Vec<&str> = project.volumes.keys().map(String::as_str).collect();
@@ -161,7 +154,7 @@ impl Check<'_> {
             if named && !project.volumes.contains_key(&mount.source) {
                 let index = index.to_string();
                 let path = ["services", name, "volumes", &index];
-                self.undefined(("volume", "volumes"), name, &mount.source, &volumes, &path);
+                self.undefined(("volume", "volumes"), &mount.source, &volumes, &path);
             }
         }
         let secrets: Vec<&str> = project.secrets.keys().map(String::as_str).collect();
@@ -189,7 +182,7 @@ impl Check<'_> {
                         "build secret" => &["services", name, "build", "secrets", &index],
                         _ => &["services", name, section, &index],
                     };
-                    self.undefined((kind, section), name, &grant.source, known, path);
+                    self.undefined((kind, section), &grant.source, known, path);
                 }
             }
         }
@@ -197,21 +190,20 @@ impl Check<'_> {
         for model in service.models.keys() {
             if !project.models.contains_key(model) {
                 let path = ["services", name, "models", model];
-                self.undefined(("model", "models"), name, model, &models, &path);
+                self.undefined(("model", "models"), model, &models, &path);
             }
         }
     }
 
     fn dependencies(&mut self, name: &str, service: &Service) {
         let shared = service.network_mode.strip_prefix("service:");
-        if let Some(other) = shared {
-            if !self.project.services.contains_key(other) {
-                let path = ["services", name, "network_mode"];
-                let message = format!(
-                    "service `{name}` shares the network of `{other}`, which is not defined"
-                );
-                return self.error(message, &path);
-            }
+        if let Some(other) = shared
+            && !self.project.services.contains_key(other)
+        {
+            let path = ["services", name, "network_mode"];
+            let message =
+                format!("service `{name}` shares the network of `{other}`, which is not defined");
+            return self.error(message, &path);
         }
         for (other, dependency) in &service.depends_on {
             if self.project.services.contains_key(other) {
@@ -296,10 +288,10 @@ impl Check<'_> {
         let Some(deploy) = &service.deploy else {
             return;
         };
-        if let (Some(scale), Some(replicas)) = (service.scale, deploy.replicas) {
-            if scale != replicas {
-                self.distinct(name, "scale", &["deploy", "replicas"]);
-            }
+        if let (Some(scale), Some(replicas)) = (service.scale, deploy.replicas)
+            && scale != replicas
+        {
+            self.distinct(name, "scale", &["deploy", "replicas"]);
         }
         if let Some(limits) = &deploy.resources.limits {
             if service.cpus != 0.0 && limits.cpus != service.cpus {
@@ -320,14 +312,15 @@ impl Check<'_> {
                 );
             }
         }
-        if let Some(reserved) = &deploy.resources.reservations {
-            if service.mem_reservation.0 != 0 && reserved.memory != service.mem_reservation {
-                self.distinct(
-                    name,
-                    "mem_reservation",
-                    &["deploy", "resources", "reservations", "memory"],
-                );
-            }
+        if let Some(reserved) = &deploy.resources.reservations
+            && service.mem_reservation.0 != 0
+            && reserved.memory != service.mem_reservation
+        {
+            self.distinct(
+                name,
+                "mem_reservation",
+                &["deploy", "resources", "reservations", "memory"],
+            );
         }
     }
 

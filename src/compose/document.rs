@@ -27,6 +27,10 @@ pub struct Scope {
     pub root: PathBuf,
     /// The variables.
     pub variables: Arc<Variables>,
+    /// How much of the road the documents go.
+    pub road: Road,
+    /// The files that lead here by `include`.
+    pub included: Vec<PathBuf>,
 }
 
 /// How much of the road a document goes.
@@ -97,22 +101,15 @@ impl<'c, 'r> Loader<'c, 'r> {
     }
 
     /// Merges every document of a file onto what came before.
-    pub fn file(
-        &mut self,
-        path: &Path,
-        scope: &Scope,
-        mut so_far: Node,
-        road: Road,
-        included: &[PathBuf],
-    ) -> Phase<Node> {
+    pub fn file(&mut self, path: &Path, scope: &Scope, mut so_far: Node) -> Phase<Node> {
         let parsed = self.parse(path, None)?;
         let (number, documents) = &*parsed;
         let variables = Arc::clone(&scope.variables);
         self.cx.variables.insert(*number, variables);
-        let mut chain = included.to_vec();
-        chain.push(path.to_owned());
+        let mut scope = scope.clone();
+        scope.included.push(path.to_owned());
         for document in documents {
-            so_far = self.document(document, *number, scope, so_far, road, &chain)?;
+            so_far = self.document(document, *number, &scope, so_far)?;
         }
         Ok(so_far)
     }
@@ -123,9 +120,8 @@ impl<'c, 'r> Loader<'c, 'r> {
         number: u32,
         scope: &Scope,
         mut so_far: Node,
-        road: Road,
-        included: &[PathBuf],
     ) -> Phase<Node> {
+        let road = scope.road;
         let mut root = document.root.clone();
         if root.as_map().is_none() {
             let error = Diagnostic::error(format!(
@@ -140,7 +136,7 @@ impl<'c, 'r> Loader<'c, 'r> {
             substitute::substitute(self.cx, &mut root, &scope.variables);
         }
         if road == Road::Whole {
-            self.include(&mut root, scope, included, &document.resets)?;
+            self.include(&mut root, scope, &document.resets)?;
         }
         reset(&mut so_far, &document.resets);
         if road == Road::Whole {

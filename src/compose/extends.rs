@@ -107,17 +107,17 @@ impl Loader<'_, '_> {
         let base = match &file {
             None => {
                 if !from.services.has(&wanted) {
-                    return self.missing(name, &wanted, from.number, &from.services, extends.at);
+                    return self.missing(name, &wanted, from, extends.at);
                 }
                 self.follow(&wanted, from, scope, way)?
             }
             Some(file) => {
-                let Some(path) = file.as_text() else {
+                if file.as_text().is_none() {
                     return Ok(service);
-                };
-                let mut other = self.base(path, scope, file.at, name, &wanted)?;
+                }
+                let mut other = self.base(file, scope, name, &wanted)?;
                 if !other.services.has(&wanted) {
-                    return self.missing(name, &wanted, other.number, &other.services, extends.at);
+                    return self.missing(name, &wanted, &other, extends.at);
                 }
                 self.follow(&wanted, &mut other, scope, way)?
             }
@@ -147,14 +147,8 @@ impl Loader<'_, '_> {
     }
 
     /// The services of another file, their paths as seen from this one's folder.
-    fn base(
-        &mut self,
-        path: &str,
-        scope: &Scope,
-        at: Span,
-        name: &str,
-        wanted: &str,
-    ) -> Phase<Base> {
+    fn base(&mut self, file: &Node, scope: &Scope, name: &str, wanted: &str) -> Phase<Base> {
+        let (path, at) = (file.as_text().unwrap_or_default(), file.at);
         super::discover::refuse_remote(self.cx, path, at)?;
         let full = PathBuf::from(match path.starts_with('/') {
             true => path.to_owned(),
@@ -167,7 +161,11 @@ impl Loader<'_, '_> {
         }
         let parsed = self.parse(&full, Some(at))?;
         let (number, documents) = &*parsed;
-        let mut tree = self.file(&full, scope, nothing(), Road::Raw, &[])?;
+        let raw = Scope {
+            road: Road::Raw,
+            ..scope.clone()
+        };
+        let mut tree = self.file(&full, &raw, nothing())?;
         if tree.get("services").and_then(Node::as_map).is_none() {
             let shown = display_path(&full, &self.cx.request.cwd);
             let error = Diagnostic::error(format!(
@@ -194,14 +192,8 @@ impl Loader<'_, '_> {
         Ok(base)
     }
 
-    fn missing<T>(
-        &mut self,
-        name: &str,
-        wanted: &str,
-        file: u32,
-        services: &Map,
-        at: Span,
-    ) -> Phase<T> {
+    fn missing<T>(&mut self, name: &str, wanted: &str, base: &Base, at: Span) -> Phase<T> {
+        let (file, services) = (base.number, &base.services);
         let file = self
             .cx
             .sources

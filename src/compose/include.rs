@@ -32,7 +32,6 @@ impl Loader<'_, '_> {
         &mut self,
         root: &mut Node,
         scope: &Scope,
-        included: &[PathBuf],
         resets: &[Vec<Arc<str>>],
     ) -> Phase<()> {
         let Some(list) = root.get("include").cloned() else {
@@ -51,7 +50,7 @@ impl Loader<'_, '_> {
         };
         for item in items {
             let entry = self.entry(item)?;
-            let imported = self.included(&entry, scope, included)?;
+            let imported = self.included(&entry, scope)?;
             self.take_over(root, imported, resets)?;
         }
         if let Some(root) = root.as_map_mut() {
@@ -93,7 +92,8 @@ impl Loader<'_, '_> {
         Ok(entry)
     }
 
-    fn included(&mut self, entry: &Entry, scope: &Scope, included: &[PathBuf]) -> Phase<Node> {
+    fn included(&mut self, entry: &Entry, scope: &Scope) -> Phase<Node> {
+        let included = &scope.included[..];
         let root = scope.root.to_string_lossy().into_owned();
         let full = |path: &str| match path.starts_with('/') {
             true => path.to_owned(),
@@ -134,12 +134,14 @@ impl Loader<'_, '_> {
             disk: scope.root.clone(),
             root: PathBuf::from(project),
             variables: Arc::new(variables),
+            road: scope.road,
+            included: scope.included.clone(),
         };
         for (file, at) in &files {
             self.parse(file, Some(if file == &main { main_at } else { *at }))?;
         }
         let paths: Vec<PathBuf> = files.into_iter().map(|(path, _)| path).collect();
-        self.model(&paths, &inner, included)
+        self.model(&paths, &inner)
     }
 
     fn env_files(

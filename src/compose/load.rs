@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::context::{Context, Phase, Variables};
 use super::decode::decode;
-use super::document::{Loader, Scope};
+use super::document::{Loader, Road, Scope};
 use super::model::SECRET_CONTENT;
 use super::node::{Entry, Map, Node, Span, Value};
 use super::origins::LoadedOrigins;
@@ -169,6 +169,8 @@ fn scope(dir: &Path, variables: Variables) -> Scope {
         disk: dir.to_owned(),
         root: dir.to_owned(),
         variables: Arc::new(variables),
+        road: Road::Whole,
+        included: Vec::new(),
     }
 }
 
@@ -197,7 +199,7 @@ fn tree(cx: &mut Context<'_>) -> Phase<Loaded> {
     }
     Arc::make_mut(&mut scope.variables)
         .insert("COMPOSE_PROJECT_NAME".to_owned(), (name.clone(), nowhere));
-    let mut tree = loader.model(&files, &scope, &[])?;
+    let mut tree = loader.model(&files, &scope)?;
     if tree.as_map().is_none_or(Map::is_empty) {
         let shown = files
             .first()

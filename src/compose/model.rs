@@ -4,17 +4,17 @@ use std::path::PathBuf;
 
 use super::canonical::default_to;
 use super::context::{Context, Phase, Variables};
-use super::document::{Loader, Road, Scope, nothing};
+use super::document::{Loader, Scope, nothing};
 use super::node::{Map, Node, Value};
 use super::paths;
 use crate::diagnostic::Diagnostic;
 
 impl Loader<'_, '_> {
     /// Loads a set of files as one model, not yet normalised.
-    pub fn model(&mut self, files: &[PathBuf], scope: &Scope, included: &[PathBuf]) -> Phase<Node> {
+    pub fn model(&mut self, files: &[PathBuf], scope: &Scope) -> Phase<Node> {
         let mut tree = nothing();
         for file in files {
-            tree = self.file(file, scope, tree, Road::Whole, included)?;
+            tree = self.file(file, scope, tree)?;
         }
         defaults(&mut tree);
         validate(self.cx, &tree);
@@ -115,10 +115,11 @@ fn reserved_devices(service: &mut Node) -> Option<&mut Vec<Node>> {
 
 fn all_devices(device: &mut Node) {
     let at = device.at;
-    if let Some(device) = device.as_map_mut() {
-        if !device.has("count") && !device.has("device_ids") {
-            device.set("count", Node::text("all", at));
-        }
+    if let Some(device) = device.as_map_mut()
+        && !device.has("count")
+        && !device.has("device_ids")
+    {
+        device.set("count", Node::text("all", at));
     }
 }
 

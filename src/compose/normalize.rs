@@ -71,10 +71,10 @@ fn default_network(root: &mut Map) {
 }
 
 fn service(service: &mut Map, at: Span, variables: &Variables) {
-    if let Some(policy) = service.get_mut("pull_policy") {
-        if policy.as_text() == Some("if_not_present") {
-            policy.value = Value::Text("missing".into());
-        }
+    if let Some(policy) = service.get_mut("pull_policy")
+        && policy.as_text() == Some("if_not_present")
+    {
+        policy.value = Value::Text("missing".into());
     }
     if let Some(build) = service.get_mut("build") {
         let build_at = build.at;
@@ -104,10 +104,10 @@ fn service(service: &mut Map, at: Span, variables: &Variables) {
         let Some(clean) = target.map(crate::text::path::clean) else {
             continue;
         };
-        if Some(clean.as_str()) != target {
-            if let Some(target) = mount.as_map_mut().and_then(|mount| mount.get_mut("target")) {
-                target.value = Value::Text(clean.into());
-            }
+        if Some(clean.as_str()) != target
+            && let Some(target) = mount.as_map_mut().and_then(|mount| mount.get_mut("target"))
+        {
+            target.value = Value::Text(clean.into());
         }
     }
     if let Some(image) = service

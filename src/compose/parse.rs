@@ -3,7 +3,6 @@
 //! Every problem is a diagnostic with its place; a file can neither exhaust the memory (aliases are
 //! shared and their expanded size is bounded) nor the stack (nesting is bounded).
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -351,7 +350,7 @@ impl<'t> Reader<'t, '_> {
 
     fn scalar(
         &self,
-        text: &Cow<'t, str>,
+        text: &str,
         style: ScalarStyle,
         tag: Option<&granit_parser::Tag>,
         at: Span,
@@ -365,7 +364,7 @@ impl<'t> Reader<'t, '_> {
             (None, Some(tag)) if plain && tag.suffix().is_empty() => {
                 return Ok(scalar::resolve(text));
             }
-            (None, _) | (Some("str"), _) => return Ok(Value::Text(text.as_ref().into())),
+            (None, _) | (Some("str"), _) => return Ok(Value::Text(text.into())),
             (Some("binary"), _) => {
                 let bytes = base64(text).and_then(|bytes| String::from_utf8(bytes).ok());
                 return match bytes {

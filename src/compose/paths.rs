@@ -155,10 +155,10 @@ fn apply(node: &mut Node, rule: Rule, base: &Base<'_>) {
         Rule::Followed => set(node, |text| base.followed(text)),
         Rule::Mount => {
             let bind = node.get("type").and_then(Node::as_text) == Some("bind");
-            if let (true, Some(mount)) = (bind, node.as_map_mut()) {
-                if let Some(source) = mount.get_mut("source") {
-                    set(source, |text| base.either_system(text));
-                }
+            if let (true, Some(mount)) = (bind, node.as_map_mut())
+                && let Some(source) = mount.get_mut("source")
+            {
+                set(source, |text| base.either_system(text));
             }
         }
         Rule::Volume => {

@@ -60,15 +60,16 @@ fn number(text: &str) -> Option<Value> {
         _ if digits.len() > 1 && digits.starts_with('0') => (8, &digits[1..]),
         _ => (10, digits),
     };
-    if !digits.is_empty() && digits.bytes().all(|b| (b as char).is_digit(radix)) {
-        if let Ok(magnitude) = i128::from_str_radix(digits, radix) {
-            let value = sign * magnitude;
-            if let Ok(value) = i64::try_from(value) {
-                return Some(Value::Int(value));
-            }
-            if let (Ok(value), b'0'..=b'9') = (u64::try_from(value), plain.as_bytes()[0]) {
-                return Some(Value::Uint(value));
-            }
+    if !digits.is_empty()
+        && digits.bytes().all(|b| (b as char).is_digit(radix))
+        && let Ok(magnitude) = i128::from_str_radix(digits, radix)
+    {
+        let value = sign * magnitude;
+        if let Ok(value) = i64::try_from(value) {
+            return Some(Value::Int(value));
+        }
+        if let (Ok(value), b'0'..=b'9') = (u64::try_from(value), plain.as_bytes()[0]) {
+            return Some(Value::Uint(value));
         }
     }
     float(plain)
@@ -111,7 +112,7 @@ fn is_time(text: &str) -> bool {
         return false;
     };
     let year: u32 = text[..4].parse().unwrap_or_default();
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let longest = match month {
         2 => 28 + u32::from(leap),
         4 | 6 | 9 | 11 => 30,
