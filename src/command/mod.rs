@@ -17,6 +17,8 @@
 
 mod argv;
 mod attach;
+mod build;
+mod builds;
 mod complete;
 mod completion;
 mod config;
@@ -158,6 +160,7 @@ macro_rules! verb {
 /// Every verb, in the order of the help.
 const VERBS: &[Verb] = &[
     verb!(completion, "Print the completion script of a shell").own(),
+    verb!(build, "Build the images of services"),
     verb!(config, "Show the project as dco understands it"),
     verb!(create, "Create containers, and do not start them").winds_down(),
     verb!(doctor, "Say what stands in the way on this machine").own(),

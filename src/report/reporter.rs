@@ -125,6 +125,11 @@ impl Voice {
             (_, _, Event::Note(_) | Event::StillWaiting { .. }) => {
                 plain(event, false).map(|text| self.dim(&text))
             }
+            // Where Compose has it, and where scripts look for it.
+            (_, _, Event::BuildOutput { line, .. }) => {
+                let _ = writeln!(super::stdout(), "{line}");
+                None
+            }
             (_, _, event) => plain(event, self.dry_run),
         };
         if let Some(text) = text {

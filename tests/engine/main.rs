@@ -4,6 +4,7 @@
 mod support;
 
 mod broken;
+mod build;
 mod builder;
 mod client;
 mod exec;

@@ -219,7 +219,7 @@ impl<'c> Work<'c> {
 }
 
 /// The proxies of docker's configuration, in the form of its file.
-fn proxies(cx: &Context) -> serde_json::Value {
+pub(super) fn proxies(cx: &Context) -> serde_json::Value {
     let config = cx.docker_config();
     let proxies = config.file.proxies.iter().map(|(host, proxy)| {
         let proxy = serde_json::json!({

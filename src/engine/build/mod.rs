@@ -39,6 +39,8 @@ pub struct Job<'a> {
 pub enum Failure {
     /// The engine did not do as asked.
     Engine(Error),
+    /// It was not asked: the file is wrong.
+    Refused(Diagnostic),
     /// A file of the context cannot be read.
     Context(io::Error),
     /// The context is no folder.
@@ -79,6 +81,12 @@ impl From<Error> for Failure {
     }
 }
 
+impl From<Diagnostic> for Failure {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self::Refused(diagnostic)
+    }
+}
+
 impl Failure {
     /// The exit code of the command that wanted the build.
     pub fn exit_code(&self) -> u8 {
@@ -92,6 +100,7 @@ impl Failure {
     pub fn diagnostic(&self) -> Diagnostic {
         match self {
             Self::Engine(error) => error.diagnostic(),
+            Self::Refused(diagnostic) => diagnostic.clone(),
             Self::Context(error) => {
                 Diagnostic::error(format!("the build context cannot be read: {error}"))
                     .hint("what the build does not need can be left out in `.dockerignore`")

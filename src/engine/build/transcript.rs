@@ -40,6 +40,8 @@ struct Step {
     /// Transfers and exports that were told to their end.
     told: Vec<String>,
     ended: bool,
+    /// Whether a line says its name.
+    named: bool,
 }
 
 /// How many lines of a failed step are shown again.
@@ -74,6 +76,13 @@ impl Transcript {
         for vertex in &status.vertexes {
             self.end(vertex);
         }
+        // A step that had more to say is named by that.
+        for vertex in &status.vertexes {
+            let silent = self.steps.get(&vertex.digest).is_some_and(|it| !it.named);
+            if silent {
+                self.say(&vertex.digest, &[]);
+            }
+        }
         std::mem::take(&mut self.lines)
     }
 
@@ -94,16 +103,17 @@ impl Transcript {
             partial: String::new(),
             told: Vec::new(),
             ended: false,
+            named: false,
         };
         self.steps.insert(vertex.digest.clone(), step);
-        self.say(&vertex.digest, &[]);
     }
 
     /// Says lines of a step, under its name where the last line was another's.
     fn say(&mut self, digest: &str, lines: &[String]) {
-        let Some(step) = self.steps.get(digest) else {
+        let Some(step) = self.steps.get_mut(digest) else {
             return;
         };
+        step.named = true;
         if self.current != Some(step.number) {
             if self.current.is_some() {
                 self.lines.push(String::new());
@@ -306,10 +316,6 @@ mod tests {
         assert_eq!(
             lines.join("\n"),
             "\
-#1 [web internal] load build definition
-
-#2 [web 2/2] RUN make
-
 #1 [web internal] load build definition
 #1 transferring dockerfile: 1.23kB done
 

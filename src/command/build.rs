@@ -1,0 +1,222 @@
+//! `dco build`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use super::Context;
+use super::builds::Builds;
+use crate::convert::{BuildOptions, image_name};
+use crate::diagnostic::Diagnostic;
+use crate::event::{Event, Resource, Status};
+use crate::name::{ImageId, ServiceName};
+use crate::project::{Along, Project, SshKey};
+use crate::report::Exit;
+
+/// Build the images of services
+#[derive(Debug, Default, clap::Args)]
+#[command(after_help = "Examples:
+  dco build
+  dco build --no-cache web
+  dco build --build-arg VERSION=2")]
+pub struct Args {
+    /// Services, all of them by default
+    services: Vec<String>,
+
+    /// Set a build argument; without a value, take it from this environment
+    #[arg(long, value_name = "KEY=VALUE")]
+    build_arg: Vec<String>,
+
+    /// Builder to use; the engine's own is the only one that dco knows
+    #[arg(long, hide = true)]
+    builder: Option<String>,
+
+    /// Memory limit of build steps, for the classic builder
+    #[arg(short, long, value_name = "BYTES", value_parser = bytes)]
+    memory: Option<i64>,
+
+    /// Do not use cached steps
+    #[arg(long)]
+    no_cache: bool,
+
+    /// Look for newer base images
+    #[arg(long)]
+    pull: bool,
+
+    /// Show nothing of the build
+    #[arg(short, long)]
+    quiet: bool,
+
+    /// SSH agent that the build may use: `default`, or `id=socket`
+    #[arg(long, value_name = "KEY", num_args = 0..=1, default_missing_value = "default")]
+    ssh: Vec<String>,
+
+    /// Build the services that the named ones depend on too
+    #[arg(long)]
+    with_dependencies: bool,
+
+    #[command(flatten)]
+    ignored: Ignored,
+}
+
+/// What Compose takes for the sake of old scripts.
+#[derive(Debug, Default, clap::Args)]
+struct Ignored {
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    compress: Option<String>,
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    force_rm: Option<String>,
+    #[arg(long, hide = true)]
+    no_rm: bool,
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    parallel: Option<String>,
+}
+
+fn bytes(text: &str) -> Result<i64, String> {
+    crate::text::size::parse(text).map_err(|error| error.to_string())
+}
+
+/// Builds the images of the services that have a `build`, side by side where none needs another.
+pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
+    let along = match args.with_dependencies {
+        true => Along::Dependencies,
+        false => Along::Nothing,
+    };
+    // Contexts may be other services' images, so the whole file is at hand.
+    let all = cx.load_model()?;
+    let named = cx.load_project(&args.services, along)?;
+    let engine = cx.engine()?;
+    let mut builds = Builds::open(cx, &engine, &all, args.options()?).await?;
+    if args.quiet {
+        builds = builds.quietly();
+    }
+    let wanted = wanted(&all, &named);
+    if wanted.is_empty() {
+        cx.reporter()
+            .show(&Diagnostic::warning("no services to build"));
+    }
+    let say = |name: &ServiceName, status, text: &str| {
+        if args.quiet {
+            return;
+        }
+        cx.events().emit(Event::Progress {
+            resource: Resource::Service {
+                name: name.clone(),
+                image: image_name(&all, name, &all.services[name]),
+            },
+            status,
+            text: text.to_owned(),
+            details: String::new(),
+            transfer: None,
+        });
+    };
+    let failed = build_all(&builds, &all, wanted, &say).await;
+    match failed {
+        None => Ok(ExitCode::SUCCESS),
+        Some(failure) => {
+            cx.reporter().settle()?;
+            cx.reporter().show(&failure.diagnostic());
+            Err(Exit(failure.exit_code()).into())
+        }
+    }
+}
+
+/// Builds each service after those whose images it takes; the first failure, after what runs has
+/// ended.
+async fn build_all(
+    builds: &Builds<'_>,
+    project: &Project,
+    mut due: BTreeSet<ServiceName>,
+    say: &dyn Fn(&ServiceName, Status, &str),
+) -> Option<crate::engine::BuildFailure> {
+    let mut running = FuturesUnordered::new();
+    let mut under_way: BTreeSet<ServiceName> = BTreeSet::new();
+    let mut failed = None;
+    loop {
+        let open: BTreeSet<_> = due.union(&under_way).cloned().collect();
+        let ready: Vec<ServiceName> = due
+            .iter()
+            .filter(|name| contexts(project, name).all(|other| !open.contains(&other)))
+            .cloned()
+            .collect();
+        for name in ready.into_iter().filter(|_| failed.is_none()) {
+            due.remove(&name);
+            under_way.insert(name.clone());
+            say(&name, Status::Working, "Building");
+            running.push(async move {
+                let result: Result<ImageId, _> = builds.build(&name).await;
+                (name, result)
+            });
+        }
+        let Some((name, result)) = running.next().await else {
+            return failed;
+        };
+        under_way.remove(&name);
+        match result {
+            Ok(_) => say(&name, Status::Done, "Built"),
+            Err(failure) => {
+                say(&name, Status::Error, "Error");
+                failed = failed.or(Some(failure));
+            }
+        }
+    }
+}
+
+/// The named services that are built, and those whose images they take.
+fn wanted(all: &Project, named: &Project) -> BTreeSet<ServiceName> {
+    let mut wanted = BTreeSet::new();
+    let mut due: Vec<ServiceName> = named.services.keys().cloned().collect();
+    while let Some(name) = due.pop() {
+        let builds = all
+            .services
+            .get(&name)
+            .is_some_and(|service| service.build.is_some());
+        if builds && wanted.insert(name.clone()) {
+            due.extend(contexts(all, &name));
+        }
+    }
+    wanted
+}
+
+/// The services whose images a service's build takes as contexts.
+fn contexts(project: &Project, name: &ServiceName) -> impl Iterator<Item = ServiceName> {
+    let build = project
+        .services
+        .get(name)
+        .and_then(|service| service.build.as_ref());
+    let values = build
+        .into_iter()
+        .flat_map(|build| build.additional_contexts.values());
+    values.filter_map(|value| value.strip_prefix("service:").map(ServiceName::from))
+}
+
+impl Args {
+    fn options(&self) -> Result<BuildOptions> {
+        let args = self.build_arg.iter().map(|arg| match arg.split_once('=') {
+            Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
+            None => (arg.clone(), None),
+        });
+        let ssh = self.ssh.iter().map(|key| match key.split_once('=') {
+            Some((id, path)) => Ok(SshKey {
+                id: id.to_owned(),
+                path: path.to_owned(),
+            }),
+            None if key == "default" => Ok(SshKey {
+                id: key.clone(),
+                path: String::new(),
+            }),
+            None => Err(Diagnostic::error(format!("invalid ssh key `{key}`"))
+                .hint("say `default`, or `id=/path/of/a/socket`")),
+        });
+        Ok(BuildOptions {
+            args: args.collect::<BTreeMap<_, _>>(),
+            no_cache: self.no_cache,
+            pull: self.pull,
+            ssh: ssh.collect::<Result<_, _>>()?,
+            memory: self.memory.unwrap_or_default(),
+        })
+    }
+}

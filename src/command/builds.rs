@@ -1,0 +1,158 @@
+//! What the verbs that build have in common: who builds, with what, and what is remembered of it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::Context;
+use super::work::{Fingerprints, proxies};
+use crate::convert::{
+    BuildOptions, BuildSurroundings, Builder, ImageBuild, Stamp, image_build, image_name,
+    proxy_variables,
+};
+use crate::engine::{BindMount, BuildFailure, BuildJob, BuildNumbers, Engine, Recipes, recipe};
+use crate::event::{Event, Events};
+use crate::name::{ImageId, ServiceName};
+use crate::plan::Observed;
+use crate::plan::fresh::{Recipe, changed, edited_in_vain};
+use crate::project::{Mapping, MountType, Project};
+
+/// Builds the images of a project's services.
+pub(super) struct Builds<'a> {
+    engine: &'a Engine,
+    project: &'a Project,
+    events: Events,
+    options: BuildOptions,
+    by: Builder,
+    proxy: Mapping,
+    stamp: Stamp,
+    numbers: BuildNumbers,
+    recipes: Option<Recipes>,
+}
+
+impl<'a> Builds<'a> {
+    /// Asks the engine who builds there.
+    ///
+    /// # Errors
+    /// Nobody answers.
+    pub(super) async fn open(
+        cx: &Context,
+        engine: &'a Engine,
+        project: &'a Project,
+        options: BuildOptions,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            by: engine.builder(cx.env.get("DOCKER_BUILDKIT")).await?,
+            proxy: proxy_variables(&proxies(cx), &engine.endpoint().to_string()),
+            stamp: Fingerprints::choose(cx)?.version(),
+            recipes: cx.state_dir().map(|state| Recipes::below(&state)),
+            events: cx.events(),
+            numbers: BuildNumbers::default(),
+            engine,
+            project,
+            options,
+        })
+    }
+
+    /// The same, without a word of the builder's.
+    pub(super) fn quietly(mut self) -> Self {
+        self.events = Events::new(drop);
+        self
+    }
+
+    /// What the builder is asked for a service.
+    pub(super) fn request(&self, name: &ServiceName) -> Result<Option<ImageBuild>, BuildFailure> {
+        let around = BuildSurroundings {
+            options: &self.options,
+            builder: self.by,
+            proxy: &self.proxy,
+            stamp: &self.stamp,
+        };
+        Ok(image_build(self.project, name, &around)?)
+    }
+
+    /// Builds the image of a service, says what the builder says, and remembers from what.
+    pub(super) async fn build(&self, name: &ServiceName) -> Result<ImageId, BuildFailure> {
+        let Some(build) = self.request(name)? else {
+            return Err(crate::diagnostic::Diagnostic::error(format!(
+                "service `{name}` has no `build`"
+            ))
+            .into());
+        };
+        // Read before the build: what is saved meanwhile makes the image stale, not fresh.
+        let taken = self.recipe(name, &build, None);
+        let say = |line: String| {
+            self.events.emit(Event::BuildOutput {
+                service: name.clone(),
+                line,
+            });
+        };
+        let job = BuildJob {
+            build: &build,
+            numbers: &self.numbers,
+            say: &say,
+        };
+        let image = self.engine.build_image(&job, self.by).await?;
+        if let (Some(recipes), Some(taken)) = (&self.recipes, taken) {
+            // Memory lost is a rebuild missed, and no reason to fail.
+            if let Err(error) = recipes.put(&image, &taken) {
+                tracing::warn!(target: "dco::build", %error, "the build is not remembered");
+            }
+        }
+        Ok(image)
+    }
+
+    /// The services whose images are not what a build would make now, each with what changed. An
+    /// image that dco did not build here is fresh.
+    pub(super) fn stale(&self, observed: &Observed) -> BTreeMap<ServiceName, String> {
+        let mut stale = BTreeMap::new();
+        let mut edited = None;
+        let mut quiet = false;
+        for (name, service) in &self.project.services {
+            let image = image_name(self.project, name, service);
+            let known = observed.images.get(&image).and_then(|image| {
+                let recipes = self.recipes.as_ref()?;
+                recipes.get(image.id.as_ref()?)
+            });
+            let (Some(known), Ok(Some(build))) = (known, self.request(name)) else {
+                continue;
+            };
+            let Some(now) = self.recipe(name, &build, Some(&known)) else {
+                continue;
+            };
+            match changed(&known, &now) {
+                Some(input) => {
+                    stale.insert(name.clone(), input);
+                    quiet = true;
+                }
+                None => edited = edited.or(edited_in_vain(&known, &now).map(|it| (it, now))),
+            }
+        }
+        if let (Some((edited, now)), false) = (edited, quiet) {
+            self.events.emit(Event::Note(format!(
+                "`{edited}` changed, and every service builds `{}`",
+                now.dockerfile
+            )));
+        }
+        stale
+    }
+
+    /// What a build of the service would take now; none where that cannot be told.
+    fn recipe(
+        &self,
+        name: &ServiceName,
+        build: &ImageBuild,
+        known: Option<&Recipe>,
+    ) -> Option<Recipe> {
+        let service = self.project.services.get(name)?;
+        let binds = service.volumes.iter();
+        let binds = binds.filter(|mount| mount.r#type == MountType::Bind);
+        let mounts: Vec<BindMount> = binds
+            .map(|mount| BindMount {
+                source: self.project.working_dir.join(Path::new(&mount.source)),
+                target: mount.target.clone(),
+            })
+            .collect();
+        // What cannot be read will be named by the build.
+        recipe(build, &mounts, known).ok().flatten()
+    }
+}

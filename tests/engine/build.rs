@@ -1,0 +1,78 @@
+//! `dco build`.
+
+use crate::support::{Project, engine};
+
+const COMPOSE: &str = "services:
+  web:
+    build:
+      context: .
+      args: {FOO: bar}
+      labels: {mine: x}
+  other:
+    build:
+      dockerfile_inline: |
+        FROM busybox
+        RUN exit 3
+";
+
+fn project(subject: &str) -> Project {
+    Project::new(subject).file("compose.yaml", COMPOSE).file(
+        "Dockerfile",
+        "FROM busybox\nARG FOO\nRUN echo hello $FOO > /greeting\n",
+    )
+}
+
+#[test]
+fn an_image_is_built_named_and_labelled_as_compose_does() {
+    let project = project("verb");
+    let finished = project
+        .dco(&["build", "--build-arg", "FOO=you", "web"])
+        .ok();
+    assert!(
+        finished
+            .stdout
+            .contains("[web 2/2] RUN echo hello you > /greeting\n"),
+        "{}",
+        finished.stdout
+    );
+    assert_eq!(finished.stderr, " web  Building\n web  Built\n");
+    let image = engine::get(&format!("/images/{}-web/json", project.name()));
+    let labels = &image["Config"]["Labels"];
+    assert_eq!(labels["com.docker.compose.project"], project.name());
+    assert_eq!(labels["com.docker.compose.service"], "web");
+    assert_eq!(labels["mine"], "x");
+}
+
+#[test]
+fn a_failed_build_says_so_once_and_exits_with_1_or_the_classic_builders_code() {
+    let project = project("verb-fails");
+    let finished = project.dco(&["build", "other"]).exits(1);
+    assert!(
+        finished.stderr.starts_with(
+            " other  Building\n other Error \n\
+             error: service `other` cannot be built: failed to solve: "
+        ),
+        "{}",
+        finished.stderr
+    );
+    let project = project.env("DOCKER_BUILDKIT", "0");
+    let finished = project.dco(&["build", "--quiet", "other"]).exits(3);
+    assert_eq!(
+        finished.stderr,
+        "error: service `other` cannot be built: \
+         The command '/bin/sh -c exit 3' returned a non-zero code: 3\n"
+    );
+    assert_eq!(finished.stdout, "");
+}
+
+#[test]
+fn a_context_that_is_not_there_is_named() {
+    let project = Project::new("verb-context")
+        .file("compose.yaml", "services:\n  web:\n    build: ./nowhere\n");
+    let finished = project.dco(&["build"]).exits(1);
+    let expected = format!(
+        "error: unable to prepare context: path `{}` not found",
+        project.path("nowhere").display()
+    );
+    assert!(finished.stderr.contains(&expected), "{}", finished.stderr);
+}
