@@ -107,7 +107,14 @@ impl<'a> Builds<'a> {
         let mut stale = BTreeMap::new();
         let mut edited = None;
         let mut quiet = false;
+        let is_off = |extensions: &crate::project::Extensions| {
+            let own = extensions.get("x-dco");
+            own.is_some_and(|own| own["fresh"] == false)
+        };
         for (name, service) in &self.project.services {
+            if is_off(&self.project.extensions) || is_off(&service.extensions) {
+                continue;
+            }
             let image = image_name(self.project, name, service);
             let known = observed.images.get(&image).and_then(|image| {
                 let recipes = self.recipes.as_ref()?;

@@ -170,7 +170,10 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     scale(&mut project, &args.shape.scale)?;
     let source = Source::Loaded(Box::new(project));
     let work = Work::open(cx, source, waits(cx, args.no_infer)).await?;
-    let policy = args.policy(cx, &work)?;
+    let mut policy = args.policy(cx, &work)?;
+    if policy.build == BuildPolicy::IfNeeded && !is_strict(cx) {
+        policy.stale = work.stale().await?;
+    }
     let plan = work.plan(|world| plan::up(world, &policy))?;
     if cx.globals.dry_run {
         return super::plan::show(&plan);

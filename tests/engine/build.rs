@@ -76,3 +76,63 @@ fn a_context_that_is_not_there_is_named() {
     );
     assert!(finished.stderr.contains(&expected), "{}", finished.stderr);
 }
+
+const FRESH: &str = "services:
+  web:
+    build: .
+    command: sleep infinity
+    init: true
+    volumes: ['./:/app']
+";
+
+/// The ids of the service's image and container.
+fn ids(project: &Project) -> (String, String) {
+    let container = project.inspect("web");
+    let text = |key: &str| container[key].as_str().unwrap_or_default().to_owned();
+    (text("Image"), text("Id"))
+}
+
+#[test]
+fn up_builds_anew_what_changed_and_names_it_and_nothing_else() {
+    let project = Project::new("fresh")
+        .file("compose.yaml", FRESH)
+        .file(
+            "Dockerfile",
+            "FROM busybox\nCOPY deps.txt /deps.txt\nRUN wc -c deps.txt\nCOPY . /app\n",
+        )
+        .file("deps.txt", "one")
+        .file("view.py", "1");
+    project.dco(&["up", "-d"]).ok();
+    let first = ids(&project);
+
+    project.write("view.py", "saved under the mount");
+    project.write("deps.txt", "one");
+    project.dco(&["up", "-d"]).ok();
+    assert_eq!(ids(&project), first, "nothing that counts changed");
+
+    project.write("deps.txt", "two and more");
+    let planned = project.dco(&["up", "-d", "--dry-run"]).ok();
+    assert!(planned.stdout.contains("deps.txt"), "{}", planned.stdout);
+    assert_eq!(ids(&project), first, "a dry run changes nothing");
+    project.dco(&["up", "-d"]).ok();
+    let second = ids(&project);
+    assert!(second.0 != first.0 && second.1 != first.1, "{second:?}");
+
+    project.write("Dockerfile", "FROM busybox\nRUN exit 4\n");
+    let failed = project.dco(&["up", "-d"]).exits(1);
+    assert!(failed.stderr.contains("exit code: 4"), "{}", failed.stderr);
+    assert_eq!(ids(&project), second, "what runs stays");
+}
+
+#[test]
+fn freshness_can_be_turned_off() {
+    let file = format!("{FRESH}    x-dco: {{fresh: false}}\n");
+    let project = Project::new("stale")
+        .file("compose.yaml", &file)
+        .file("Dockerfile", "FROM busybox\n");
+    project.dco(&["up", "-d"]).ok();
+    let first = ids(&project);
+    project.write("Dockerfile", "FROM busybox\nRUN true\n");
+    project.dco(&["up", "-d"]).ok();
+    assert_eq!(ids(&project), first);
+}

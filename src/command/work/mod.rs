@@ -1,10 +1,9 @@
 //! What the verbs that change something have in common: load, observe, plan, execute, report.
 
-mod build;
 mod fingerprints;
 mod load;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +15,11 @@ pub(super) use fingerprints::Fingerprints;
 pub(super) use load::Source;
 
 use super::Context;
-use crate::convert::{Peer, Peers, Surroundings, image_name, proxy_variables};
+use super::builds::Builds;
+use crate::convert::{BuildOptions, Peer, Peers, Surroundings, image_name, proxy_variables};
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile};
 use crate::engine::probe::Prober;
-use crate::engine::{BuildNumbers, Engine, Wanted, observe, watch_project};
+use crate::engine::{Engine, Wanted, observe, watch_project};
 use crate::event::{Event, Resource, Status};
 use crate::execute::{Cleanup, Interrupts, Report, Site, Tools, execute};
 use crate::gate::{Edges, Origin, Reading, Waits, edges, verdict::SOFT_LIMIT};
@@ -106,6 +106,17 @@ impl<'c> Work<'c> {
         })
     }
 
+    /// The services whose images have to be built anew, each with what changed of its input.
+    pub(super) async fn stale(&self) -> Result<BTreeMap<ServiceName, String>> {
+        let builds = Builds::open(
+            self.cx,
+            &self.engine,
+            &self.project,
+            BuildOptions::default(),
+        );
+        Ok(builds.await?.stale(&self.observed))
+    }
+
     /// The services that are named, each of which has to be in the file.
     ///
     /// # Errors
@@ -142,9 +153,20 @@ impl<'c> Work<'c> {
             proxy: &proxy,
             read: &|path: &str| std::fs::read_to_string(path),
         };
-        let numbers = BuildNumbers::default();
-        let build =
-            |service| -> LocalBoxFuture<'_, _> { Box::pin(self.build(service, numbers.clone())) };
+        let builds = Builds::open(
+            self.cx,
+            &self.engine,
+            &self.project,
+            BuildOptions::default(),
+        );
+        let builds = builds.await?;
+        let builds = &builds;
+        let build = |service| -> LocalBoxFuture<'_, _> {
+            Box::pin(async move {
+                let built = builds.build(&service).await;
+                built.map(drop).map_err(|failure| failure.diagnostic())
+            })
+        };
         let site = Site::new(
             Tools {
                 engine: &self.engine,
