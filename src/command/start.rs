@@ -14,19 +14,6 @@ use crate::plan;
 pub struct Args {
     /// Services, all of them by default
     services: Vec<String>,
-
-    /// Wait until services are running or healthy
-    #[arg(long)]
-    wait: bool,
-
-    /// Seconds to wait at most
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        requires = "wait",
-        allow_negative_numbers = true
-    )]
-    wait_timeout: Option<i64>,
 }
 
 /// Starts containers, each after what it depends on is ready.

@@ -13,7 +13,9 @@ use crate::event::Event;
 use crate::execute::{Cleanup, Report};
 use crate::gate::settle::waits_for;
 use crate::name::ServiceName;
-use crate::plan::{self, Anonymous, BuildPolicy, Extent, Orphans, PullPolicy, Recreate, UpPolicy};
+use crate::plan::{
+    self, Anonymous, BuildPolicy, Extent, Orphans, PullPolicy, Recreate, UpPolicy, Wait,
+};
 use crate::project::{Along, Project};
 use crate::report::log::LogStyle;
 
@@ -268,6 +270,10 @@ impl Args {
             false => policy.recreate,
         };
         policy.grace = grace(self.timeout)?;
+        policy.wait = self.wait.then(|| {
+            let limit = self.wait_timeout.filter(|seconds| *seconds > 0);
+            Wait(limit.map(|seconds| crate::project::Duration(seconds * 1_000_000_000)))
+        });
         if self.no_start {
             policy.extent = Extent::Create;
         }

@@ -67,7 +67,13 @@ pub struct UpPolicy {
     pub grace: Option<Duration>,
     /// The volumes, by key, that are removed and made anew although they hold data.
     pub rebuild_volumes: BTreeSet<String>,
+    /// Whether it ends only when every service is up, healthy or completed (`--wait`).
+    pub wait: Option<Wait>,
 }
+
+/// How long `--wait` waits; none for no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wait(pub Option<crate::project::Duration>);
 
 /// When a container is replaced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 use super::fates::{Fate, Fates, ReplicaFate, ServiceFate, Trigger};
 use super::observed::Container;
 use super::replicas::is_up;
-use super::request::Extent;
+use super::request::{Extent, Wait};
 use super::up::Up;
 use super::{Action, Cause, HookKind, StepId, Target, Volumes, When};
 use crate::gate::{Because, Condition, Gate, Reach, Strength};
@@ -470,6 +470,32 @@ impl<'a> Up<'a> {
             self.gates.push((gate, id));
         }
         id
+    }
+
+    /// Waits in the end for every service that wants a container, as `--wait` asks.
+    pub(super) fn waits(&mut self, wait: Wait, fates: &Fates<'a>) {
+        for (name, fate) in fates.iter().filter(|(_, fate)| !fate.replicas.is_empty()) {
+            let check = fate.service.healthcheck.as_ref();
+            let checked = check.is_some_and(|check| {
+                !check.disable && check.test.first().is_none_or(|word| word != "NONE")
+            });
+            let condition = match is_one_shot(self.world.project, name) {
+                true => Condition::Completed,
+                false if checked => Condition::Healthy,
+                false => Condition::Running,
+            };
+            let because = Because {
+                what: "--wait".into(),
+                place: None,
+            };
+            let gate = Gate {
+                condition,
+                strength: Strength::Declared,
+                limit: wait.0,
+                ..running(name, Some(&because))
+            };
+            self.await_gate(gate, When::Always);
+        }
     }
 
     /// Runs the hooks before the first container of a service that has none running.

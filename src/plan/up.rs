@@ -59,6 +59,9 @@ pub fn up(world: &World<'_>, policy: &UpPolicy) -> Result<Plan, Diagnostic> {
     for (name, fate) in order() {
         up.service(name, fate, &fates);
     }
+    if let Some(wait) = policy.wait {
+        up.waits(wait, &fates);
+    }
     let mut plan = up.steps.finish();
     plan.unchanged = unchanged(&fates);
     Ok(plan)

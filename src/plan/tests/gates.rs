@@ -73,3 +73,15 @@ fn a_dependency_scaled_to_nothing_is_not_waited_for() {
     });
     assert!(!stage.up().contains("await"));
 }
+
+#[test]
+fn wait_ends_with_every_service_up_or_healthy() {
+    let mut stage =
+        stage(&["db", "web"]).with(|s| s.service("db").healthcheck = Some(Default::default()));
+    stage = stage.running();
+    stage.policy.wait = Some(crate::plan::Wait::default());
+    assert_eq!(
+        stage.up(),
+        "#1 await db healthy  (--wait)\n#2 await web running  (--wait)\n"
+    );
+}
