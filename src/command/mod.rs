@@ -59,6 +59,7 @@ mod usage;
 mod version;
 mod volumes;
 mod wait;
+mod watch;
 mod work;
 
 pub use argv::Identity;
@@ -199,6 +200,7 @@ const VERBS: &[Verb] = &[
     verb!(up, "Create and start containers").winds_down(),
     verb!(version, "Show the version"),
     verb!(volumes, "List volumes"),
+    verb!(watch, "Watch files and refresh containers when they change").winds_down(),
     verb!(wait, "Block until containers of services stop"),
 ];
 

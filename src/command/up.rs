@@ -202,6 +202,15 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
 }
 
 impl Args {
+    /// The `up` that `watch` begins with.
+    pub(super) fn before_watch(services: &[String]) -> Self {
+        Self {
+            services: services.to_vec(),
+            detach: true,
+            ..Self::default()
+        }
+    }
+
     /// The containers whose logs are shown: those of the services that are named, else all.
     fn watched(&self, work: &Work<'_>, report: &Report) -> Vec<Watched> {
         let watch = &self.watch;
