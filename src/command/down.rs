@@ -67,6 +67,9 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
             work.project.name
         )));
     }
+    if args.services.is_empty() {
+        super::watch::end_watcher(cx, &work.project)?;
+    }
     work.execute(&plan, Manner::default()).await?;
     Ok(ExitCode::SUCCESS)
 }

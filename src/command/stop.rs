@@ -30,6 +30,9 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     if cx.globals.dry_run {
         return super::plan::show(&plan);
     }
+    if args.services.is_empty() {
+        super::watch::end_watcher(cx, &work.project)?;
+    }
     work.execute(&plan, Manner::default()).await?;
     Ok(ExitCode::SUCCESS)
 }

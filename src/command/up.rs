@@ -36,6 +36,10 @@ pub struct Args {
     #[command(flatten)]
     watch: Watch,
 
+    /// Watch files and refresh containers when they change; with -d, in the background
+    #[arg(short = 'w', long = "watch", conflicts_with = "no_build")]
+    live: bool,
+
     /// Recreate dependencies too
     #[arg(long, conflicts_with = "no_recreate")]
     always_recreate_deps: bool,
@@ -193,10 +197,18 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     }
     if !args.detach && !args.wait {
         let watched = args.watched(&work, &report);
-        return follow(cx, &work, &watched, args.show(cx, since)).await;
+        let logs = follow(cx, &work, &watched, args.show(cx, since));
+        return match args.live {
+            true => super::watch::beside(&args.services, cx, logs).await,
+            false => logs.await,
+        };
     }
     if !args.no_wait && !args.no_settle && !is_strict(cx) {
         settle(&work, &report).await?;
+    }
+    if args.live {
+        let watch = super::watch::Args::after_up(&args.services, args.detach);
+        return Box::pin(super::watch::run(&watch, cx)).await;
     }
     Ok(ExitCode::SUCCESS)
 }

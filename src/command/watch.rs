@@ -56,6 +56,19 @@ pub struct Args {
     with_project: bool,
 }
 
+impl Args {
+    /// The watch that `up --watch` ends in.
+    pub(super) fn after_up(services: &[String], detach: bool) -> Self {
+        Self {
+            services: services.to_vec(),
+            no_up: true,
+            prune: true,
+            detach,
+            ..Self::default()
+        }
+    }
+}
+
 /// Watches until it is interrupted.
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     if args.status || args.stop {
@@ -91,6 +104,23 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         .into());
     };
     watch(args, cx, &project).await
+}
+
+/// Watches while an attached `up` shows its logs; how that one ends is how both end.
+pub(super) async fn beside(
+    services: &[String],
+    cx: &Context,
+    logs: impl Future<Output = Result<ExitCode>>,
+) -> Result<ExitCode> {
+    let args = Args::after_up(services, false);
+    let mut logs = std::pin::pin!(logs);
+    tokio::select! {
+        ended = &mut logs => ended,
+        watch = Box::pin(run(&args, cx)) => match watch {
+            Err(error) if error.downcast_ref::<crate::report::Exit>().is_none() => Err(error),
+            _ => logs.await,
+        },
+    }
 }
 
 /// `--status` and `--stop`.
@@ -137,12 +167,7 @@ fn seat(cx: &Context, project: &Project) -> Result<Seat> {
 }
 
 /// Starts this program again as the project's watcher, which outlives the terminal.
-pub(super) fn detach(
-    args: &Args,
-    cx: &Context,
-    project: &Project,
-    seat: &Seat,
-) -> Result<ExitCode> {
+fn detach(args: &Args, cx: &Context, project: &Project, seat: &Seat) -> Result<ExitCode> {
     if let Some(pid) = seat.holder()? {
         crate::report::print(&format!(
             "`{}` is watched already, by process {pid}\n",
