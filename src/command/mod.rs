@@ -160,8 +160,8 @@ macro_rules! verb {
 
 /// Every verb, in the order of the help.
 const VERBS: &[Verb] = &[
-    verb!(completion, "Print the completion script of a shell").own(),
     verb!(build, "Build the images of services"),
+    verb!(completion, "Print the completion script of a shell").own(),
     verb!(config, "Show the project as dco understands it"),
     verb!(create, "Create containers, and do not start them").winds_down(),
     verb!(doctor, "Say what stands in the way on this machine").own(),
