@@ -1,8 +1,8 @@
-//! Every attribute of the file: what `create` (or `up`) leaves at the engine, dco's beside the
+//! Every attribute of the file: what `up --no-start` (or `up`) leaves at the engine, dco's beside the
 //! peer's, member by member.
 //!
 //! One file per attribute in `attributes/`; its folder `files/` is copied beside it. `x-parity` at
-//! the top says what is special: `run` (words instead of `create`), `args` (global options),
+//! the top says what is special: `run` (words instead of `up --no-start`), `args` (global options),
 //! `env`, `read` (files of the container `web` that are compared), `docker_config` (whether the
 //! client's configuration names proxies), `meant` (why dco is another on purpose) with `members`
 //! (where).
@@ -99,7 +99,7 @@ fn outcome(tool: &Tool, place: &Place, text: &str, path: &Path, special: &Specia
     place.copy(&path.with_file_name("files"), "files");
     place.write("compose.yaml", text);
     let mut args = words(&special.args);
-    args.extend(words(special.run.as_deref().unwrap_or("create")));
+    args.extend(words(special.run.as_deref().unwrap_or("up --no-start")));
     let run = tool.run(place, &args);
     let holding = Holding::of(place);
     let web = holding

@@ -246,16 +246,35 @@ pub fn differences(dco: &Value, peer: &Value) -> Vec<String> {
     let (ours, theirs) = (leaves(dco), leaves(peer));
     let show = |value: Option<&Value>| value.map_or("absent".to_owned(), Value::to_string);
     let keys: std::collections::BTreeSet<_> = ours.keys().chain(theirs.keys()).collect();
-    keys.into_iter()
-        .filter(|key| ours.get(*key) != theirs.get(*key))
+    // A whole object that only one of them has is one difference.
+    let objects = |document: &Value| -> std::collections::BTreeSet<String> {
+        let members = document.as_object().into_iter().flatten();
+        members.map(|(key, _)| key.clone()).collect()
+    };
+    let (have, want) = (objects(dco), objects(peer));
+    let only = have
+        .difference(&want)
+        .map(|object| format!("{object}: only dco has it"))
+        .chain(
+            want.difference(&have)
+                .map(|object| format!("{object}: only the peer has it")),
+        );
+    let of_both = |key: &&&String| {
+        let object = key.split('/').nth(1).unwrap_or_default();
+        have.contains(object) && want.contains(object)
+    };
+    let within = keys
+        .iter()
+        .filter(of_both)
+        .filter(|key| ours.get(**key) != theirs.get(**key))
         .map(|key| {
             format!(
                 "{key}: dco {}, peer {}",
-                show(ours.get(key)),
-                show(theirs.get(key))
+                show(ours.get(*key)),
+                show(theirs.get(*key))
             )
-        })
-        .collect()
+        });
+    only.chain(within).collect()
 }
 
 /// A text that a tool printed, in a form that can be compared.
@@ -269,6 +288,8 @@ pub fn text(place: &Place, holding: &[&Holding], text: &str) -> String {
             (r"\b(172|192\.168|10)(\.\d+){2,3}\b", "<address>"),
             (r"(?m)^(\S+) +\| ", "$1 | "),
             (r"(?m)^[0-9a-f]{12}$", "<id>"),
+            (r"\b[0-9a-f]{12,15}…", "<id>…"),
+            (r#""PublishedPort":(3276[8-9]|327[7-9]\d|32[89]\d\d|3[3-9]\d{3}|[45]\d{4}|60\d{3})\b"#, "\"PublishedPort\":<port>"),
             (r"  +", "  "),
             (r"(?m)[ \t]+$", ""),
         ]
