@@ -326,7 +326,10 @@ fn project(cx: &mut Context<'_>) -> Phase<Project> {
             .iter()
             .map(|file| file.to_string_lossy().into_owned())
             .collect(),
-        env_files: environment::asked(cx),
+        env_files: environment::asked(cx)
+            .iter()
+            .map(|file| cx.request.cwd.join(file).to_string_lossy().into_owned())
+            .collect(),
         environment: plain(&loaded.scope.variables),
         ..Project::default()
     };

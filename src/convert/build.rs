@@ -231,7 +231,7 @@ fn source(project: &Project, context: &str) -> Source {
         let services = project.services.get(&name);
         let image = match services.or_else(|| project.disabled_services.get(&name)) {
             Some(service) => image_name(project, &name, service),
-            None => format!("{}-{other}", project.name),
+            None => project.naming.join(&[&project.name, other]),
         };
         return Source::Remote(format!("docker-image://{image}"));
     }

@@ -76,8 +76,8 @@ pub(super) fn host_config(
         annotations: map(&service.annotations),
         binds: mounts.binds,
         mounts: mounts.mounts,
-        cap_add: list(&service.cap_add),
-        cap_drop: list(&service.cap_drop),
+        cap_add: list(&capabilities(&service.cap_add)),
+        cap_drop: list(&capabilities(&service.cap_drop)),
         network_mode: Some(wiring.mode.clone()),
         init: service.init,
         ipc_mode: text(&service.ipc),
@@ -115,6 +115,16 @@ pub(super) fn host_config(
     };
     resources::fill(service, &mut host);
     Ok(host)
+}
+
+/// Capabilities in the form that Docker's client library sends: `CAP_`, capitals, each once.
+fn capabilities(names: &[String]) -> Vec<String> {
+    let full = |name: &String| match name.to_uppercase() {
+        all if all == "ALL" || all.starts_with("CAP_") => all,
+        short => format!("CAP_{short}"),
+    };
+    let names: BTreeSet<String> = names.iter().map(full).collect();
+    names.into_iter().collect()
 }
 
 /// The environment, sorted: proxy variables below the service's own. A key without a value takes

@@ -67,7 +67,7 @@ pub(super) fn container(request: &ContainerRequest<'_>) -> HashMap<String, Strin
         set(label::ENVIRONMENT_FILE, project.env_files.join(","));
     }
     set(label::CONFIG_HASH, request.stamp.hash.clone());
-    set(label::DEPENDS_ON, dependencies(service));
+    set(label::DEPENDS_ON, dependencies(project, service));
     if let Some(image) = request.image {
         set(label::IMAGE, image.id.to_string());
     }
@@ -87,10 +87,12 @@ pub(super) fn container(request: &ContainerRequest<'_>) -> HashMap<String, Strin
     labels
 }
 
-fn dependencies(service: &Service) -> String {
+/// Those that are on: an optional one whose profile is off is none.
+fn dependencies(project: &Project, service: &Service) -> String {
     let entries: Vec<String> = service
         .depends_on
         .iter()
+        .filter(|(name, _)| project.services.contains_key(*name))
         .map(|(name, dependency)| {
             let condition = match dependency.condition {
                 Condition::Started => "service_started",
@@ -105,7 +107,13 @@ fn dependencies(service: &Service) -> String {
 
 fn replaced(request: &ContainerRequest<'_>, number: u32) -> String {
     match request.service.container_name.is_empty() {
-        true => format!("{}-{number}", request.service_name),
+        true => {
+            let number = number.to_string();
+            request
+                .project
+                .naming
+                .join(&[request.service_name, &number])
+        }
         false => request.service.container_name.clone(),
     }
 }

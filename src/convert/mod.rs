@@ -177,7 +177,7 @@ pub fn container(request: &ContainerRequest<'_>) -> Result<NewContainer, Diagnos
 /// The name of the image of a service: its own, or the one that its build is tagged with.
 pub fn image_name(project: &Project, name: &ServiceName, service: &Service) -> String {
     match service.image.is_empty() {
-        true => format!("{}-{name}", project.name),
+        true => project.naming.join(&[&project.name, name]),
         false => service.image.clone(),
     }
 }

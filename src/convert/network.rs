@@ -186,7 +186,9 @@ fn endpoint_of(
         ipv6_address: text(&place.ipv6_address),
         link_local_ips: list(&place.link_local_ips),
     });
+    // Both are the engine's to fill in; Compose says them, and a container that never ran shows it.
     settings.ip_address = text(&place.ipv4_address);
+    settings.ipv6_gateway = text(&place.ipv6_address);
     settings.mac_address = text(&place.mac_address);
     settings.driver_opts = map(&driver_options(request, place)?);
     settings.gw_priority = (place.gw_priority != 0).then_some(place.gw_priority);

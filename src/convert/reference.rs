@@ -71,7 +71,7 @@ fn first<'a>(name: &str, peers: &'a Peers, what: &str) -> Result<&'a ContainerId
 
 /// The `links` and `external_links` of a service as the engine takes them: `container:alias`.
 pub(super) fn links(request: &ContainerRequest<'_>) -> Vec<String> {
-    let project = &request.project.name;
+    let (project, naming) = (&request.project.name, request.project.naming);
     let mut links = Vec::new();
     let mut link = |container: &str, alias: &str| links.push(format!("{container}:{alias}"));
     let peers = |name: &str| request.peers.get(name).map_or(&[][..], Vec::as_slice);
@@ -79,13 +79,13 @@ pub(super) fn links(request: &ContainerRequest<'_>) -> Vec<String> {
         let (name, alias) = entry.split_once(':').unwrap_or((entry, entry));
         // Compose numbers these aliases by the container that holds the link, −1 in a one-off.
         let number = match request.role {
-            Role::Replica { number } => i64::from(number),
-            Role::OneOff { .. } => -1,
+            Role::Replica { number } => number.to_string(),
+            Role::OneOff { .. } => "-1".to_owned(),
         };
         for peer in peers(name) {
             link(&peer.name, alias);
-            link(&peer.name, &format!("{name}-{number}"));
-            link(&peer.name, &format!("{project}-{name}-{number}"));
+            link(&peer.name, &naming.join(&[name, &number]));
+            link(&peer.name, &naming.join(&[project, name, &number]));
         }
     }
     for entry in &request.service.external_links {

@@ -161,9 +161,14 @@ fn compose_s_labels_win_over_the_user_s() {
         "labels": {"mine": "1", "com.docker.compose.project": "other"},
         "depends_on": {
             "db": {"condition": "service_healthy", "restart": true},
-            "cache": {"condition": "service_started"}
+            "cache": {"condition": "service_started"},
+            "off": {"condition": "service_started", "required": false}
         }
     }));
+    for name in ["db", "cache"] {
+        let service = bench.service.clone();
+        bench.project.services.insert(name.into(), service);
+    }
     bench.project.env_files = vec!["a.env".into(), "b.env".into()];
     bench.image = Some(("sha256:77".into(), Vec::new()));
     bench.replaces = Some(("0123456789abcdef".into(), None));

@@ -197,7 +197,7 @@ pub fn peers(project: &Project, observed: &Observed) -> Peers {
         let service = project.services.get(&name);
         let final_name = |number| match service {
             Some(service) => container_name(project, &name, service, number),
-            None => format!("{}-{name}-{number}", project.name),
+            None => replica_name(project, &name, number),
         };
         let kept = replicas::sort_out(&containers, final_name).kept;
         let own = kept.into_iter().map(|(number, container)| Peer {

@@ -178,7 +178,13 @@ pub fn container_name(
     number: u32,
 ) -> String {
     match service.container_name.is_empty() {
-        true => format!("{}-{name}-{number}", project.name),
+        true => replica_name(project, name, number),
         false => service.container_name.clone(),
     }
+}
+
+/// `app-web-1`.
+pub(super) fn replica_name(project: &Project, name: &ServiceName, number: u32) -> String {
+    let number = number.to_string();
+    project.naming.join(&[&project.name, name, &number])
 }

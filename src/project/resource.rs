@@ -16,6 +16,8 @@ use crate::name::ServiceName;
 pub struct Project {
     /// The project's name, already normalised.
     pub name: String,
+    /// How containers and images are named.
+    pub naming: Naming,
     /// Where the name came from; a derived one is guarded against another checkout.
     pub name_origin: NameOrigin,
     /// What relative paths start from.
@@ -60,6 +62,26 @@ impl Project {
     /// Where a value came from: its place, and the variables in it with theirs.
     pub fn origin(&self, path: &[&str]) -> Option<Origin> {
         self.provenance.0.as_ref()?.origin(path)
+    }
+}
+
+/// What stands between the parts of a container's or image's name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Naming {
+    /// `app-web-1`.
+    #[default]
+    Dashes,
+    /// `app_web_1`: docker-compose v1's, with `--compatibility`.
+    Underscores,
+}
+
+impl Naming {
+    /// Joins the parts of a name.
+    pub fn join(self, parts: &[&str]) -> String {
+        parts.join(match self {
+            Self::Dashes => "-",
+            Self::Underscores => "_",
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::super::Context;
 use crate::compose::{self, Request};
-use crate::project::{Along, Project};
+use crate::project::{Along, Naming, Project};
 
 /// A project, or its name where no file is read.
 pub(crate) enum Source {
@@ -50,7 +50,11 @@ impl Context {
 
     /// Loads a project as it is asked for, and shows what is odd in it.
     pub fn load_with(&self, request: &Request) -> Result<Project> {
-        let project = compose::load(request)?;
+        let mut project = compose::load(request)?;
+        let asked = self.env.get("COMPOSE_COMPATIBILITY");
+        if self.globals.compatibility || asked.is_some_and(|value| value.parse() == Ok(true)) {
+            project.naming = Naming::Underscores;
+        }
         for warning in &project.warnings {
             self.reporter().show(warning);
         }

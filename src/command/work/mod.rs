@@ -16,7 +16,9 @@ pub(super) use load::Source;
 
 use super::Context;
 use super::builds::Builds;
-use crate::convert::{BuildOptions, Peer, Peers, Surroundings, image_name, proxy_variables};
+use crate::convert::{
+    BuildOptions, Peer, Peers, Surroundings, api_socket, image_name, proxy_variables,
+};
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile};
 use crate::engine::probe::Prober;
 use crate::engine::{Engine, Wanted, observe, watch_project};
@@ -70,7 +72,10 @@ impl<'c> Work<'c> {
         };
         let observed = observe(&engine, &wanted).await?;
         let project = match source {
-            Source::Loaded(project) => *project,
+            Source::Loaded(mut project) => {
+                api_socket(&mut project, &registries(cx));
+                *project
+            }
             Source::Name(name) => plan::recall(&name, &observed),
         };
         let mut graph = ServiceGraph::new(&project)?;
@@ -241,6 +246,17 @@ impl<'c> Work<'c> {
 }
 
 /// The proxies of docker's configuration, in the form of its file.
+/// The registries' credentials of the Docker client's configuration, as a `config.json` for
+/// services with `use_api_socket`; those that a helper keeps stay with it.
+fn registries(cx: &Context) -> String {
+    let path = cx.docker_config().dir.join("config.json");
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let config: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let auths = config.get("auths").cloned();
+    let auths = auths.unwrap_or_else(|| serde_json::json!({}));
+    serde_json::json!({ "auths": auths }).to_string()
+}
+
 pub(super) fn proxies(cx: &Context) -> serde_json::Value {
     let config = cx.docker_config();
     let proxies = config.file.proxies.iter().map(|(host, proxy)| {
