@@ -15,3 +15,4 @@ mod probe;
 mod ready;
 mod recreate;
 mod up_down;
+mod watch;
