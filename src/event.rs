@@ -97,6 +97,13 @@ pub enum Event {
         /// One line, without its newline.
         line: String,
     },
+    /// A line of the output of a hook that runs in a container of its own.
+    HookOutput {
+        /// The service whose hook it is.
+        service: ServiceName,
+        /// One line, the hook's name before it, without its newline.
+        line: String,
+    },
     /// A line worth knowing, shown dim and once.
     Note(String),
     /// A warning, error or note with its place.

@@ -7,10 +7,17 @@ use crate::diagnostic::Diagnostic;
 use crate::engine::probe::{Patience, Subject};
 use crate::event::{Event, Resource, Status};
 use crate::gate::{Condition, Gate, Strength, Verdict};
+use crate::name::ServiceName;
 
 impl Site<'_> {
     /// Waits for a gate. A soft one that does not open is a warning.
-    pub(super) async fn wait(&self, gate: &Gate) -> Result<(), Diagnostic> {
+    ///
+    /// `dependents` are those who wait; none where the command itself does.
+    pub(super) async fn wait(
+        &self,
+        gate: &Gate,
+        dependents: Vec<ServiceName>,
+    ) -> Result<(), Diagnostic> {
         let Some(prober) = self.tools.prober else {
             return Ok(());
         };
@@ -32,16 +39,24 @@ impl Site<'_> {
             self.say(resource.clone(), Status::Working, "Waiting");
         }
         let events = self.tools.events.clone();
-        let (dependent, target) = (gate.dependency.clone(), gate.target());
+        let target = gate.target();
         let patience = Patience {
             soft_limit: self.tools.soft_limit,
             cancel: self.cancelled.clone(),
             still_waiting: Arc::new(move |elapsed| {
-                events.emit(Event::StillWaiting {
-                    dependent: dependent.clone(),
-                    target: target.clone(),
-                    elapsed,
-                });
+                for dependent in &dependents {
+                    events.emit(Event::StillWaiting {
+                        dependent: dependent.clone(),
+                        target: target.clone(),
+                        elapsed,
+                    });
+                }
+                if dependents.is_empty() {
+                    let seconds = elapsed.as_secs();
+                    events.emit(Event::Note(format!(
+                        "still waiting for {target} ({seconds} s)"
+                    )));
+                }
             }),
         };
         let waited = prober.wait(gate, &subjects, &patience).await;

@@ -38,7 +38,7 @@ pub async fn execute(plan: &Plan, site: &Site<'_>, interrupts: &mut Interrupts) 
     loop {
         while let Some(step) = walk.next() {
             let began = walk.start.elapsed();
-            running.push(async move { (step, began, site.run(step).await) });
+            running.push(async move { (step, began, site.run(plan, step).await) });
         }
         if running.is_empty() {
             break;

@@ -6,11 +6,11 @@ use crate::diagnostic::Diagnostic;
 use crate::engine::{Error, Removal, Unpack};
 use crate::event::{Event, Resource, Status};
 use crate::name::{ContainerId, ServiceName};
-use crate::plan::{Action, Cause, Replica, Step, StepId, Volumes};
+use crate::plan::{Action, Cause, Plan, Replica, Step, StepId, Volumes};
 
 impl Site<'_> {
-    /// Does one step.
-    pub(super) async fn run(&self, step: &Step) -> Result<(), Diagnostic> {
+    /// Does one step of a plan.
+    pub(super) async fn run(&self, plan: &Plan, step: &Step) -> Result<(), Diagnostic> {
         let engine = self.tools.engine;
         match &step.action {
             Action::ImagesReady => Ok(()),
@@ -31,7 +31,7 @@ impl Site<'_> {
             Action::Create { replica, replaces } => {
                 self.create(step.id, replica, replaces.as_ref()).await
             }
-            Action::Await(gate) => self.wait(gate).await,
+            Action::Await(gate) => self.wait(gate, plan.waiting_for(step.id)).await,
             _ => self.about_a_container(step).await,
         }
     }
@@ -125,7 +125,25 @@ impl Site<'_> {
                 let subject = self.subject(container)?;
                 self.hook(&subject, service, (*kind, *index)).await
             }
-            other => Err(Diagnostic::error(format!("dco cannot {other} yet"))),
+            Action::PreStart {
+                service,
+                index,
+                container,
+            } => {
+                let subject = self.subject(container)?;
+                self.pre_start(&subject, service, *index).await
+            }
+            // `run` does what is not about one container.
+            Action::ImagesReady
+            | Action::Pull { .. }
+            | Action::Build { .. }
+            | Action::CreateNetwork { .. }
+            | Action::RemoveNetwork { .. }
+            | Action::CreateVolume { .. }
+            | Action::RemoveVolume { .. }
+            | Action::RemoveImage { .. }
+            | Action::Create { .. }
+            | Action::Await(_) => Ok(()),
         }
     }
 
@@ -151,7 +169,7 @@ impl Site<'_> {
     }
 
     /// Says that a call about a resource failed, and makes the diagnostic of it.
-    fn failed(&self, resource: Resource, error: &Error) -> Diagnostic {
+    pub(super) fn failed(&self, resource: Resource, error: &Error) -> Diagnostic {
         let diagnostic = error.diagnostic();
         self.tools.events.emit(Event::Progress {
             resource,
@@ -278,7 +296,7 @@ impl Site<'_> {
     }
 
     /// Asks `convert` for something about one replica.
-    fn request<T>(
+    pub(super) fn request<T>(
         &self,
         replica: &Replica,
         replaces: Option<Replaced<'_>>,

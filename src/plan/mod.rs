@@ -33,6 +33,8 @@ pub use request::*;
 pub use resources::diverged_volumes;
 pub use up::up;
 
+use std::collections::BTreeSet;
+
 use crate::convert::{Peer, Peers};
 use crate::diagnostic::Place;
 use crate::gate::Because;
@@ -156,6 +158,18 @@ impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
+    }
+
+    /// The services that are not started before this step is done.
+    pub fn waiting_for(&self, step: StepId) -> Vec<ServiceName> {
+        let waiting = self.steps.iter().filter(|one| one.after.contains(&step));
+        let services = waiting.filter_map(|one| match &one.action {
+            Action::Start { service, .. }
+            | Action::Restart { service, .. }
+            | Action::PreStart { service, .. } => Some(service.clone()),
+            _ => None,
+        });
+        services.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// The names of the containers that it removes for good.

@@ -122,7 +122,7 @@ impl Voice {
                 live.take(event);
                 None
             }
-            (_, _, Event::Note(_) | Event::StillWaiting { .. }) => {
+            (_, _, Event::Note(_) | Event::StillWaiting { .. } | Event::HookOutput { .. }) => {
                 plain(event, false).map(|text| self.dim(&text))
             }
             // Where Compose has it, and where scripts look for it.

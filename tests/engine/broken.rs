@@ -46,3 +46,25 @@ services:
         .collect();
     assert_eq!(states, ["running", "running"], "{up:?}");
 }
+
+#[test]
+fn a_long_wait_names_who_waits_and_for_what() {
+    let project = Project::new("stillwaiting").file(
+        "compose.yaml",
+        "\
+services:
+  db:
+    image: python:3
+    entrypoint: []
+    command: [python3, -c, \"import time, socket; time.sleep(6.5); s = socket.socket(); s.bind(('0.0.0.0', 5432)); s.listen(); time.sleep(600)\"]
+  django:
+    image: busybox
+    init: true
+    environment: {DB_HOST: db, DB_PORT: '5432'}
+    command: sleep 600
+",
+    );
+    let up = project.dco(&["up", "-d"]).ok();
+    let said = "django is still waiting for db:5432 (5 s)\n";
+    assert!(up.stderr.contains(said), "{}", up.stderr);
+}

@@ -42,7 +42,7 @@ pub fn json(event: &Event, dry_run: bool) -> String {
                 put("percent", percent.into());
             }
         }
-        Event::BuildOutput { service, line } => {
+        Event::BuildOutput { service, line } | Event::HookOutput { service, line } => {
             put("parent_id", service.to_string().into());
             put("text", line.clone().into());
         }

@@ -28,7 +28,7 @@ pub fn plain(event: &Event, dry_run: bool) -> Option<String> {
             let prefix = if dry_run { DRY_RUN } else { "" };
             format!("{prefix} {line}")
         }
-        Event::BuildOutput { line, .. } => line.clone(),
+        Event::BuildOutput { line, .. } | Event::HookOutput { line, .. } => line.clone(),
         Event::StillWaiting {
             dependent,
             target,

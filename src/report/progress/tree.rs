@@ -124,7 +124,10 @@ impl Tree {
                 task.output
                     .push_back(console::strip_ansi_codes(line).into_owned());
             }
-            Event::Note(_) | Event::Diagnostic(_) | Event::StillWaiting { .. } => {}
+            Event::HookOutput { .. }
+            | Event::Note(_)
+            | Event::Diagnostic(_)
+            | Event::StillWaiting { .. } => {}
         }
     }
 
