@@ -48,6 +48,7 @@ mod restart;
 mod rm;
 mod scale;
 mod schema;
+mod settle;
 mod shell_init;
 mod start;
 mod stop;

@@ -6,12 +6,10 @@ use anyhow::{Result, bail};
 
 use super::Context;
 use super::attach::{Ending, Show, Watched, follow};
-use super::work::{Manner, Source, Work, grace, is_strict, soft_limit, waits};
+use super::settle::settle;
+use super::work::{Manner, Source, Work, grace, is_strict, waits};
 use crate::diagnostic::Diagnostic;
-use crate::engine::probe::{Patience, Return, Starter, Subject};
-use crate::event::Event;
 use crate::execute::{Cleanup, Report};
-use crate::gate::settle::waits_for;
 use crate::name::ServiceName;
 use crate::plan::{
     self, Anonymous, BuildPolicy, Extent, Orphans, PullPolicy, Recreate, UpPolicy, Wait,
@@ -389,59 +387,5 @@ pub(super) fn warn_of_orphans(cx: &Context, work: &Work<'_>, orphans: Orphans) {
             ))
             .hint("if you removed or renamed their service, `--remove-orphans` removes them"),
         );
-    }
-}
-
-/// Waits until what was started listens or has settled, and fails if it died meanwhile.
-async fn settle(work: &Work<'_>, report: &Report) -> Result<()> {
-    let Some(prober) = work.prober.as_ref() else {
-        return Ok(());
-    };
-    let started = report.started.iter().filter_map(|one| {
-        let service = work.project.services.get(&one.service)?;
-        Some(Starter {
-            subject: Subject {
-                id: one.id.clone(),
-                name: one.name.clone(),
-            },
-            until: waits_for(service),
-        })
-    });
-    let starters: Vec<Starter> = started.collect();
-    let events = work.cx.events();
-    let patience = Patience {
-        soft_limit: soft_limit(work.cx),
-        cancel: tokio_util::sync::CancellationToken::new(),
-        still_waiting: std::sync::Arc::new(move |elapsed| {
-            events.emit(Event::Note(format!(
-                "still waiting for published ports after {}s",
-                elapsed.as_secs()
-            )));
-        }),
-    };
-    let ends = prober.settle(&starters, &patience).await;
-    let mut died = Vec::new();
-    for (starter, end) in starters.iter().zip(ends) {
-        let name = &starter.subject.name;
-        match end {
-            Return::Ready(_) | Return::Cancelled => {}
-            Return::Died(code) => died.push(
-                Diagnostic::error(format!("container `{name}` exited with code {code}"))
-                    .hint(format!("`docker logs {name}` shows what it said")),
-            ),
-            Return::Silent(ports) => {
-                let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
-                work.cx
-                    .events()
-                    .emit(Event::Diagnostic(Diagnostic::warning(format!(
-                        "container `{name}` does not listen on port {} yet",
-                        ports.join(" or ")
-                    ))));
-            }
-        }
-    }
-    match died.is_empty() {
-        true => Ok(()),
-        false => Err(crate::diagnostic::Diagnostics(died).into()),
     }
 }

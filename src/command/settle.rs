@@ -1,0 +1,129 @@
+//! The end of `up -d`: watches what it started until that listens or has settled.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use super::work::{Work, soft_limit};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::engine::probe::{Patience, Return, Starter, Subject};
+use crate::event::Event;
+use crate::execute::{Interrupts, Report, Started};
+use crate::gate::settle::{self, waits_for};
+use crate::hash::{self, HashForm};
+use crate::project::Service;
+use crate::report::Exit;
+
+/// Waits until what was started listens or has settled, and fails if it died meanwhile.
+///
+/// A published port that nobody listens on in time is a warning, and not waited for again until
+/// the service changes.
+pub(super) async fn settle(work: &Work<'_>, report: &Report) -> Result<()> {
+    let Some(prober) = work.prober.as_ref() else {
+        return Ok(());
+    };
+    let mut interrupts = Interrupts::listen()?;
+    let silence = Silence::of(work);
+    let services = report.started.iter().filter_map(|one| {
+        let service = work.project.services.get(&one.service)?;
+        Some((one, service))
+    });
+    let started: Vec<(&Started, &Service)> = services.collect();
+    let starters: Vec<Starter> = started
+        .iter()
+        .map(|(one, service)| Starter {
+            subject: Subject {
+                id: one.id.clone(),
+                name: one.name.clone(),
+            },
+            until: match silence.is_known(one, service) {
+                true => settle::Return::Settled,
+                false => waits_for(service),
+            },
+        })
+        .collect();
+    let patience = patience(work);
+    let ends = tokio::select! {
+        ends = prober.settle(&starters, &patience) => ends,
+        _ = interrupts.next() => {
+            work.cx.reporter().settle()?;
+            return Err(Exit::interrupted().into());
+        }
+    };
+    let mut died = Vec::new();
+    for ((one, service), end) in started.iter().zip(ends) {
+        let name = &one.name;
+        match end {
+            Return::Ready(_) | Return::Cancelled => {}
+            Return::Died(code) => died.push(
+                Diagnostic::error(format!("container `{name}` exited with code {code}"))
+                    .hint(format!("`docker logs {name}` shows what it said")),
+            ),
+            Return::Silent(ports) => {
+                silence.remember(one, service);
+                let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
+                let warning = Diagnostic::warning(format!(
+                    "container `{name}` does not listen on port {} yet",
+                    ports.join(" or ")
+                ));
+                let warning = warning.hint("it is not waited for again until the service changes");
+                work.cx.events().emit(Event::Diagnostic(warning));
+            }
+        }
+    }
+    match died.is_empty() {
+        true => Ok(()),
+        false => Err(Diagnostics(died).into()),
+    }
+}
+
+fn patience(work: &Work<'_>) -> Patience {
+    let events = work.cx.events();
+    Patience {
+        soft_limit: soft_limit(work.cx),
+        cancel: tokio_util::sync::CancellationToken::new(),
+        still_waiting: std::sync::Arc::new(move |elapsed| {
+            events.emit(Event::Note(format!(
+                "still waiting for published ports ({} s)",
+                elapsed.as_secs()
+            )));
+        }),
+    }
+}
+
+/// The containers that were waited for in vain: a file for each, with the hash of its service.
+/// Lost, it costs one more wait.
+struct Silence {
+    folder: Option<PathBuf>,
+}
+
+impl Silence {
+    fn of(work: &Work<'_>) -> Self {
+        let state = work.cx.state_dir();
+        Self {
+            folder: state.map(|state| state.join("silent").join(&work.project.name)),
+        }
+    }
+
+    fn path(&self, one: &Started) -> Option<PathBuf> {
+        Some(self.folder.as_ref()?.join(&one.name))
+    }
+
+    fn is_known(&self, one: &Started, service: &Service) -> bool {
+        let text = self
+            .path(one)
+            .and_then(|path| std::fs::read_to_string(path).ok());
+        text.is_some_and(|text| text == hash::service(service, HashForm::Five).0)
+    }
+
+    fn remember(&self, one: &Started, service: &Service) {
+        let (Some(folder), Some(path)) = (&self.folder, self.path(one)) else {
+            return;
+        };
+        let hash = hash::service(service, HashForm::Five).0;
+        let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(path, hash));
+        if let Err(error) = written {
+            tracing::warn!(target: "dco::up", %error, "a silent port is not remembered");
+        }
+    }
+}

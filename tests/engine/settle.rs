@@ -1,0 +1,57 @@
+//! When `up -d` returns, on a real engine.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{Project, until};
+
+const SILENT: &str = "\
+services:
+  web:
+    image: busybox
+    init: true
+    command: sleep 600
+    ports: ['8000']
+";
+
+#[test]
+fn a_port_that_stays_silent_is_not_waited_for_again_until_the_service_changes() {
+    let project = Project::new("silent")
+        .env("DCO_GATE_TIMEOUT", "4s")
+        .file("compose.yaml", SILENT);
+    let waits = |args: &[&str]| {
+        let up = project.dco(args).ok();
+        up.stderr.contains("does not listen on port 8000 yet")
+    };
+    assert!(waits(&["up", "-d"]));
+    assert!(!waits(&["up", "-d", "--force-recreate"]));
+    project.write("compose.yaml", &SILENT.replace("600", "601"));
+    assert!(waits(&["up", "-d"]));
+}
+
+#[test]
+fn an_interrupt_ends_the_wait_for_a_published_port() {
+    let project = Project::new("interrupt").file("compose.yaml", SILENT);
+    let said = project.path("said");
+    let mut up = project
+        .command(&["up", "-d"])
+        .stderr(std::fs::File::create(&said).expect("a file"))
+        .spawn()
+        .expect("dco runs");
+    until(
+        Duration::from_secs(30),
+        "the container to be started",
+        || {
+            let text = std::fs::read_to_string(&said).unwrap_or_default();
+            text.contains("web-1  Started").then_some(())
+        },
+    );
+    let begun = Instant::now();
+    let pid = rustix::process::Pid::from_child(&up);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("a signal");
+    let status = until(Duration::from_secs(20), "dco to end", || {
+        up.try_wait().expect("its status")
+    });
+    assert_eq!(status.code(), Some(130));
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}
