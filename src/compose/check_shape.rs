@@ -63,8 +63,19 @@ impl Check<'_, '_> {
         ))
         .at(self.cx.place(at));
         match &node.value {
-            Value::Map(_) | Value::List(_) | Value::Null => {}
-            Value::Text(_) => {}
+            Value::Map(_) | Value::Null => {}
+            Value::Int(number) if shape.kinds & shape::S != 0 && self.is_duration() => {
+                error = error.hint(format!("give it a unit: `{number}s`"));
+            }
+            Value::Text(text) if self.path.len() == 2 && self.path[0] == "services" => {
+                error = error.hint(format!("an image is named below it: `image: {text}`"));
+            }
+            value @ (Value::Text(_) | Value::Int(_))
+                if shape.kinds & (shape::L | shape::M | shape::S) == shape::L =>
+            {
+                error = error.hint(format!("a list of one: `[{}]`", self.written(node, value)));
+            }
+            Value::Text(_) | Value::List(_) => {}
             value if shape.kinds & shape::S != 0 => {
                 error = error.hint(format!(
                     "put it in quotes: \"{}\"",
@@ -77,6 +88,22 @@ impl Check<'_, '_> {
             error = error.hint("give it an `image` or a `build`, or take it out");
         }
         self.cx.errors.push(error);
+    }
+
+    /// Whether the attribute is a stretch of time.
+    fn is_duration(&self) -> bool {
+        let key = self.path.last().map(String::as_str).unwrap_or_default();
+        let keys = [
+            "stop_grace_period",
+            "interval",
+            "timeout",
+            "start_period",
+            "start_interval",
+            "delay",
+            "window",
+            "monitor",
+        ];
+        keys.contains(&key)
     }
 
     /// A scalar as the file has it.
@@ -98,7 +125,9 @@ impl Check<'_, '_> {
                 format!("must be {}, not `{text}`", either(&words))
             }
             Text::ContainerName if is_container_name(text) => return,
-            Text::ContainerName => format!("is no name for a container: `{text}`"),
+            Text::ContainerName => format!(
+                "must hold two characters or more, of letters, digits, `_`, `.` and `-`, not `{text}`"
+            ),
             Text::PullPolicy if is_pull_policy(text) => return,
             Text::PullPolicy => format!(
                 "must be `always`, `never`, `missing`, `build`, `daily`, `weekly` or `every_<duration>`, not `{text}`"

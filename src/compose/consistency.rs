@@ -1,7 +1,9 @@
 //! Phase 12: what services say has to agree with each other and with the rest of the project.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
+use super::sources::display_path;
 use crate::diagnostic::Diagnostic;
 use crate::name::ServiceName;
 use crate::project::{MountType, Project, Service};
@@ -50,7 +52,8 @@ impl Check<'_> {
             let error = Diagnostic::error(format!(
                 "service `{name}` has neither an `image` nor a `build`"
             ))
-            .at(self.project.place(&["services", name]));
+            .at(self.project.place(&["services", name]))
+            .hint("name the image to run, or the folder to build one from: `build: .`");
             self.errors.push(error);
         }
         if !service.network_mode.is_empty() && !service.networks.is_empty() {
@@ -78,17 +81,24 @@ impl Check<'_> {
         }
         for rule in service.develop.iter().flat_map(|develop| &develop.watch) {
             if rule.target.is_empty() && !matches!(rule.action.as_str(), "rebuild" | "restart") {
-                let message = format!(
-                    "service `{name}` watches `{}` without a `target`",
-                    rule.path
-                );
-                self.error(message, &["services", name, "develop", "watch"]);
+                let path = display_path(Path::new(&rule.path), &self.project.working_dir);
+                let error = Diagnostic::error(format!(
+                    "service `{name}` watches `{path}` without a `target`"
+                ))
+                .at(self.project.place(&["services", name, "develop", "watch"]))
+                .hint("`target` is the path in the container that the files go to");
+                self.errors.push(error);
             }
         }
         let Some(build) = &service.build else { return };
         if !build.dockerfile.is_empty() && !build.dockerfile_inline.is_empty() {
             let message = format!("service `{name}` has both `dockerfile` and `dockerfile_inline`");
-            self.error(message, &["services", name, "build", "dockerfile_inline"]);
+            let place = |key| self.project.place(&["services", name, "build", key]);
+            let error = Diagnostic::error(message)
+                .at(place("dockerfile_inline"))
+                .also(place("dockerfile"), "the other one")
+                .hint("take one of the two out");
+            self.errors.push(error);
         }
         if !service.platform.is_empty()
             && !build.platforms.is_empty()
@@ -98,7 +108,13 @@ impl Check<'_> {
                 "service `{name}` runs on `{}`, which `build.platforms` does not have",
                 service.platform
             );
-            self.error(message, &["services", name, "build", "platforms"]);
+            let error = Diagnostic::error(message)
+                .at(self
+                    .project
+                    .place(&["services", name, "build", "platforms"]))
+                .also(self.project.place(&at("platform")), "runs on")
+                .hint(format!("add `{}` to `build.platforms`", service.platform));
+            self.errors.push(error);
         }
         for (context, value) in &build.additional_contexts {
             let Some(target) = value.strip_prefix("service:") else {
@@ -203,7 +219,13 @@ impl Check<'_> {
             let path = ["services", name, "network_mode"];
             let message =
                 format!("service `{name}` shares the network of `{other}`, which is not defined");
-            return self.error(message, &path);
+            let mut error = Diagnostic::error(message).at(self.project.place(&path));
+            let known = self.project.services.keys().map(|known| &**known);
+            let near = nearest(other, known.filter(|known| *known != name));
+            error
+                .hints
+                .extend(near.map(|near| format!("did you mean `{near}`?")));
+            return self.errors.push(error);
         }
         for (other, dependency) in &service.depends_on {
             if self.project.services.contains_key(other) {
@@ -249,7 +271,7 @@ impl Check<'_> {
                         known.map(|known| &**known).filter(|known| *known != name),
                     ) {
                         Some(near) => error.hint(format!("did you mean `{near}`?")),
-                        None => error,
+                        None => error.hint(format!("add `{other}:` below `services:`")),
                     }
                 }
             };
@@ -351,8 +373,9 @@ impl Check<'_> {
                 continue;
             };
             let place = |key: &str, index: usize| {
-                self.project
-                    .place(&["services", name, key, &index.to_string()])
+                let index = index.to_string();
+                let item = self.project.place(&["services", name, key, &index]);
+                item.or_else(|| self.project.place(&["services", name, key]))
             };
             let error = Diagnostic::error(format!("service `{name}` mounts `{target}` twice"))
                 .at(place(key, index))
@@ -368,10 +391,13 @@ impl Check<'_> {
             let mut way = Vec::new();
             if let Some(circle) = self.circle(name, &mut way, &mut done) {
                 let names: Vec<String> = circle.iter().map(|name| format!("`{name}`")).collect();
-                let mut error = Diagnostic::error(format!(
-                    "services depend on each other in a circle: {}",
-                    names.join(" → ")
-                ));
+                let mut error = Diagnostic::error(match &circle[..] {
+                    [one, other] if one == other => format!("service `{one}` depends on itself"),
+                    _ => format!(
+                        "services depend on each other in a circle: {}",
+                        names.join(" → ")
+                    ),
+                });
                 for (index, pair) in circle.windows(2).enumerate() {
                     let place = self
                         .project
@@ -381,9 +407,10 @@ impl Check<'_> {
                         _ => error.also(place, "then here"),
                     };
                 }
-                return self
-                    .errors
-                    .push(error.hint("take one of these dependencies out"));
+                return self.errors.push(error.hint(match circle.len() {
+                    2 => "take this dependency out",
+                    _ => "take one of these dependencies out",
+                }));
             }
         }
     }
@@ -432,7 +459,8 @@ pub fn container_names(project: &Project) -> Result<(), Diagnostic> {
                 model.container_name
             ))
             .at(place(service))
-            .also(place(other), "the other one"));
+            .also(place(other), "the other one")
+            .hint("change one of the two, or take it out: the container is then named after its service"));
         }
     }
     Ok(())

@@ -28,8 +28,6 @@ pub struct Context<'r> {
     pub warnings: Vec<Diagnostic>,
     /// Variables already warned of.
     pub unset: BTreeSet<String>,
-    /// Files whose `version` was already warned of.
-    pub versions: BTreeSet<u32>,
 }
 
 /// Ends a phase early; what is wrong stands in [`Context::errors`].
@@ -50,7 +48,6 @@ impl<'r> Context<'r> {
             errors: Vec::new(),
             warnings: Vec::new(),
             unset: BTreeSet::new(),
-            versions: BTreeSet::new(),
         }
     }
 

@@ -83,6 +83,7 @@ impl<'c, 'r> Loader<'c, 'r> {
                         .hints
                         .extend(super::discover::nearby(path, &self.cx.request.cwd));
                 }
+                diagnostic.hints.extend(error.hint().map(str::to_owned));
                 return self.cx.halt(diagnostic);
             }
         };
@@ -149,7 +150,10 @@ impl<'c, 'r> Loader<'c, 'r> {
         if road == Road::Whole {
             check_shape::check(self.cx, &merged);
             self.cx.barrier()?;
-            self.drop_version(&mut merged, number);
+            // It has meant nothing since the specification has one version.
+            if let Some(map) = merged.as_map_mut() {
+                map.remove("version");
+            }
         }
         let unreadable = match self.cx.request.options.interpolate {
             true => Unreadable::Refuse,
@@ -159,23 +163,6 @@ impl<'c, 'r> Loader<'c, 'r> {
         self.cx.barrier()?;
         unique::enforce(&mut merged);
         Ok(merged)
-    }
-
-    fn drop_version(&mut self, merged: &mut Node, number: u32) {
-        let place = merged
-            .as_map()
-            .and_then(|map| map.entry("version"))
-            .map(|entry| entry.at);
-        let Some(at) = place else { return };
-        if self.cx.versions.insert(number) {
-            let warning = Diagnostic::warning("the attribute `version` is obsolete and ignored")
-                .at(self.cx.place(at))
-                .hint("take it out");
-            self.cx.warnings.push(warning);
-        }
-        if let Some(map) = merged.as_map_mut() {
-            map.remove("version");
-        }
     }
 }
 

@@ -81,7 +81,11 @@ pub fn with_files(
             Err(error) => {
                 let error =
                     Diagnostic::error(format!("cannot read the env file `{name}`: {error}"))
-                        .at(cx.place(*named));
+                        .at(cx.place(*named))
+                        .hint(match named.file {
+                            0 => "it is named by `--env-file` or `COMPOSE_ENV_FILES`",
+                            _ => "create it, or take it out",
+                        });
                 return cx.halt(error);
             }
         };
@@ -117,7 +121,12 @@ fn span(file: u32, range: &std::ops::Range<usize>) -> Span {
 }
 
 fn malformed(error: &dotenv::Error, place: Option<Place>) -> Diagnostic {
-    Diagnostic::error(error.kind.to_string()).at(place)
+    let diagnostic = Diagnostic::error(error.kind.to_string()).at(place);
+    match error.kind {
+        dotenv::ErrorKind::Unterminated => diagnostic.hint("close the quote"),
+        dotenv::ErrorKind::Template(_) => diagnostic,
+        _ => diagnostic.hint("each line is `NAME=value`, or a comment: `# …`"),
+    }
 }
 
 /// Reads the `env_file` and `label_file` entries of every service into its environment and labels.
@@ -225,10 +234,16 @@ impl Files<'_> {
         let shown = display_path(Path::new(path), self.cwd);
         let mut diagnostic =
             Diagnostic::error(format!("cannot read the {what} `{shown}`: {error}")).at(named);
-        if let (read::Error::System(_), "env file") = (error, what) {
-            let hint = "create it, or write `required: false` beside its `path`";
-            diagnostic = diagnostic.hint(hint);
-        }
+        diagnostic = match (error, what) {
+            (read::Error::System(_), "env file") => {
+                diagnostic.hint("create it, or write `required: false` beside its `path`")
+            }
+            (read::Error::System(_), _) => diagnostic.hint("create it, or take it out"),
+            (error, _) => {
+                diagnostic.hints.extend(error.hint().map(str::to_owned));
+                diagnostic
+            }
+        };
         self.errors.push(diagnostic);
     }
 
@@ -260,7 +275,7 @@ impl Files<'_> {
                 let message = format!("`{format}` is no format of env files");
                 let error = Diagnostic::error(message)
                     .at(named)
-                    .hint("leave it out, or write `raw`");
+                    .hint("leave `format` out, or write `raw`");
                 self.errors.push(error);
                 return Vec::new();
             }

@@ -231,7 +231,7 @@ impl Loader<'_, '_> {
                 _ => error.also(place, "then here"),
             };
         }
-        self.cx.halt(error)
+        self.cx.halt(error.hint("take one of these `extends` out"))
     }
 }
 

@@ -11,6 +11,7 @@ use super::merge;
 use super::node::{Map, Node, Span};
 use super::sources::{display_path, join};
 use crate::diagnostic::Diagnostic;
+use crate::text::nearest::nearest;
 
 /// The sections that an included file adds to.
 const SECTIONS: [&str; 6] = [
@@ -45,7 +46,11 @@ impl Loader<'_, '_> {
         }
         let Some(items) = list.as_list() else {
             let error = Diagnostic::error(format!("`include` must be a list, not {}", list.kind()))
-                .at(self.cx.place(list.at));
+                .at(self.cx.place(list.at))
+                .hint(match list.as_text() {
+                    Some(path) => format!("a list of one: `[{path}]`"),
+                    None => "a list of paths, or of mappings with a `path`".to_owned(),
+                });
             return self.cx.halt(error);
         };
         for item in items {
@@ -78,9 +83,15 @@ impl Loader<'_, '_> {
                     "path" => entry.paths = texts(&field.node),
                     "project_directory" => entry.project_directory = Some(field.node.clone()),
                     "env_file" => entry.env_files = texts(&field.node),
-                    key => self
-                        .cx
-                        .error(format!("an include has no key `{key}`"), field.at),
+                    key => {
+                        let known = ["path", "project_directory", "env_file"];
+                        let hint =
+                            nearest(key, known).map(|known| format!("did you mean `{known}`?"));
+                        let mut error = Diagnostic::error(format!("an include has no key `{key}`"))
+                            .at(self.cx.place(field.at));
+                        error.hints.extend(hint);
+                        self.cx.errors.push(error);
+                    }
                 }
             }
         }
@@ -225,7 +236,8 @@ impl Loader<'_, '_> {
             "files include each other in a circle: {}",
             names.join(" → ")
         ))
-        .at(self.cx.place(at));
+        .at(self.cx.place(at))
+        .hint("move what both need into a third file");
         self.cx.halt(error)
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::context::{Context, Phase, Variables};
-use super::decode::decode;
+use super::decode::{self, decode};
 use super::document::{Loader, Road, Scope};
 use super::model::SECRET_CONTENT;
 use super::node::{Entry, Map, Node, Span, Value};
@@ -342,10 +342,10 @@ fn project(cx: &mut Context<'_>) -> Phase<Project> {
             "secrets" => project.secrets = section(cx, entry),
             "configs" => project.configs = section(cx, entry),
             "models" => project.models = section(cx, entry),
-            key if key.starts_with("x-") => {
-                let value = decode(&entry.node).unwrap_or_default();
-                project.extensions.0.insert(key.to_owned(), value);
-            }
+            key if key.starts_with("x-") => match decode(&entry.node) {
+                Ok(value) => drop(project.extensions.0.insert(key.to_owned(), value)),
+                Err(error) => cx.errors.push(wrong(cx, key, error, entry.at)),
+            },
             _ => {}
         }
     }
@@ -389,10 +389,41 @@ where
             Ok(value) => {
                 all.insert(K::from(&entry.key), value);
             }
-            Err(error) => cx.error(error.message, error.at.unwrap_or(entry.at)),
+            Err(error) => {
+                let path = format!("{}.{}", section.key, entry.key);
+                undecodable::<T>(cx, entry, &path, error);
+            }
         }
     }
     all
+}
+
+/// Notes every attribute of a resource that cannot be decoded, not only the first.
+fn undecodable<T>(cx: &mut Context<'_>, resource: &Entry, path: &str, first: decode::Error)
+where
+    T: for<'de> serde::Deserialize<'de>,
+{
+    let before = cx.errors.len();
+    for entry in resource.node.as_map().into_iter().flat_map(Map::iter) {
+        let alone = [(Arc::clone(&entry.key), entry.node.clone())];
+        if let Err(error) = decode::decode::<T>(&Node::map(alone, resource.node.at)) {
+            let path = format!("{path}.{}", entry.key);
+            cx.errors.push(wrong(cx, &path, error, entry.at));
+        }
+    }
+    if cx.errors.len() == before {
+        cx.errors.push(wrong(cx, path, first, resource.at));
+    }
+}
+
+fn wrong(cx: &Context<'_>, path: &str, error: decode::Error, at: Span) -> Diagnostic {
+    let message = format!("`{path}`: {}", error.message);
+    let diagnostic = Diagnostic::error(message).at(cx.place(error.at.unwrap_or(at)));
+    match error.message.rsplit_once(" is not a ") {
+        Some((_, "size")) => diagnostic.hint("a number with a unit: `512m`, `2g`"),
+        Some((_, "duration")) => diagnostic.hint("a number with a unit: `500ms`, `10s`, `1m30s`"),
+        _ => diagnostic,
+    }
 }
 
 /// The active profiles: `--profile`, else `COMPOSE_PROFILES`.

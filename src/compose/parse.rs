@@ -59,6 +59,28 @@ pub fn parse(sources: &Sources, file: u32) -> Result<Vec<Document>, Vec<Diagnost
     }
 }
 
+/// What a syntax error most likely comes from; `before` is its line up to it.
+fn likely(message: &str, before: &str) -> Option<&'static str> {
+    let has = |part: &str| message.contains(part);
+    let hint = if has("mapping values are not allowed") {
+        match before.contains(": ") {
+            true => "a text that holds `: ` stands in quotes",
+            false => "does the line above lack a `:`?",
+        }
+    } else if has("unexpected character") || has("cannot start any token") {
+        "a text that begins with such a character stands in quotes"
+    } else if has("quoted scalar") {
+        "is a quote above not closed?"
+    } else if has("illegal placement of ':'") || has("flow sequence") || has("flow mapping") {
+        "is a `[` or a `{` above not closed?"
+    } else if has("did not find expected key") || has("did not find expected '-' indicator") {
+        "is the line indented exactly as those it belongs to?"
+    } else {
+        return None;
+    };
+    Some(hint)
+}
+
 /// What ends the reading of a file.
 type Stop = Box<Diagnostic>;
 
@@ -91,7 +113,14 @@ impl<'t> Reader<'t, '_> {
                         let message = format!(
                             "the aliases of this document stand for {weight} values: more than dco takes"
                         );
-                        return Err(self.stop(message, root.at));
+                        let start = Span {
+                            end: root.at.start,
+                            ..root.at
+                        };
+                        let error = Diagnostic::error(message)
+                            .at(self.sources.place(start))
+                            .hint("write out what aliases of aliases stand for");
+                        return Err(Box::new(error));
                     }
                     let mut resets = Vec::new();
                     if self.tagged {
@@ -157,10 +186,13 @@ impl<'t> Reader<'t, '_> {
         let mut chars = info.chars();
         let first = chars.next().map(|c| c.to_ascii_lowercase());
         let message: String = first.into_iter().chain(chars).collect();
-        self.stop(
-            format!("not valid YAML: {}", message.trim_end_matches('.')),
-            at,
-        )
+        let message = message.trim_end_matches('.').replace('`', "'");
+        let mut error = self.stop(format!("not valid YAML: {message}"), at);
+        let before = &self.text[line_start..offset];
+        error
+            .hints
+            .extend(likely(&message, before).map(str::to_owned));
+        error
     }
 
     fn stop(&self, message: String, at: Span) -> Stop {
@@ -309,10 +341,10 @@ impl<'t> Reader<'t, '_> {
                 let (node, _) = self.node(event, at)?;
                 return match node.value {
                     Value::Text(text) => Ok(Key::Text(text)),
-                    _ => Err(self.stop("a key has to be a string".into(), at)),
+                    _ => Err(self.stop("a key must be a string".into(), at)),
                 };
             }
-            return Err(self.stop("a key has to be a string".into(), at));
+            return Err(self.stop("a key must be a string".into(), at));
         };
         if text == "<<" && *style == ScalarStyle::Plain {
             return Ok(Key::Merge);

@@ -22,7 +22,7 @@ pub enum Error {
     Directory,
     /// It is larger than 64 MiB.
     TooLarge,
-    /// It is no UTF-8; the first byte that is not.
+    /// It is no UTF-8; the first line that is not.
     NotText(usize),
     /// A pipe that yields nothing.
     Silent,
@@ -40,8 +40,20 @@ impl std::fmt::Display for Error {
             Self::System(error) => error.fmt(f),
             Self::Directory => f.write_str("it is a directory"),
             Self::TooLarge => f.write_str("it is larger than 64 MiB"),
-            Self::NotText(at) => write!(f, "it is not UTF-8 text (byte {at})"),
+            Self::NotText(at) => write!(f, "line {at} is not UTF-8 text"),
             Self::Silent => f.write_str("the pipe has yielded nothing for a second"),
+        }
+    }
+}
+
+impl Error {
+    /// What to do about it, where that is the same for every file.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NotText(_) => Some("save it as UTF-8"),
+            Self::Silent => Some("does the command that writes to it end?"),
+            Self::Directory => Some("name a file in it"),
+            Self::System(_) | Self::TooLarge => None,
         }
     }
 }
@@ -70,7 +82,10 @@ pub fn text(path: &Path) -> Result<String, Error> {
             }
         }
     };
-    String::from_utf8(bytes).map_err(|error| Error::NotText(error.utf8_error().valid_up_to()))
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        Error::NotText(valid.iter().filter(|byte| **byte == b'\n').count() + 1)
+    })
 }
 
 fn bounded(from: impl Read) -> Result<Vec<u8>, Error> {

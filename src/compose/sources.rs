@@ -36,7 +36,10 @@ impl Sources {
 
 /// A path as messages call it: relative to the working directory where it lies below it.
 pub fn display_path(path: &Path, cwd: &Path) -> String {
-    path.strip_prefix(cwd).unwrap_or(path).display().to_string()
+    match path.strip_prefix(cwd).unwrap_or(path) {
+        here if here.as_os_str().is_empty() => ".".to_owned(),
+        path => path.display().to_string(),
+    }
 }
 
 /// `base/path` with `.` and `..` taken out of it, as Go's `filepath.Join` does; an absolute `path`

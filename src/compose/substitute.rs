@@ -91,10 +91,10 @@ fn walk(
                         Ok(value) => value,
                         Err(wanted) => {
                             let path = path.join(".");
-                            cx.error(
-                                format!("`{path}` has to be {wanted}, not `{value}`"),
-                                node.at,
-                            );
+                            let message = format!("`{path}` must be {wanted}, not `{value}`");
+                            let error = Diagnostic::error(message).at(cx.place(node.at));
+                            let error = with_variables(cx, error, &text, variables);
+                            cx.errors.push(error);
                             return;
                         }
                     },
@@ -177,7 +177,10 @@ fn replace(
                         path.join(".")
                     ))
                     .at(place)
-                    .hint("a `$` that stands for itself is written `$$`"),
+                    .hint(mend(text.get(error.at.clone()).unwrap_or_default())),
+                    ErrorKind::Required { name, .. } => Diagnostic::error(error.kind.to_string())
+                        .at(place)
+                        .hint(format!("set it in the shell, or in `.env`: {name}=…")),
                     kind => Diagnostic::error(kind.to_string()).at(place),
                 };
                 cx.errors.push(diagnostic);
@@ -185,6 +188,40 @@ fn replace(
             None
         }
     }
+}
+
+/// The mend of an expression that is none.
+fn mend(expression: &str) -> String {
+    match expression.strip_prefix("${") {
+        Some(rest) if !rest.contains('}') => "the `{` is not closed: `${NAME}`".to_owned(),
+        Some(_) => "a variable is written `${NAME}`, with a name of letters, digits and `_`; \
+                    a `$` that stands for itself `$$`"
+            .to_owned(),
+        None => "a `$` that stands for itself is written `$$`".to_owned(),
+    }
+}
+
+/// An error with the places of the variables that a text holds.
+fn with_variables(
+    cx: &Context<'_>,
+    mut error: Diagnostic,
+    text: &str,
+    variables: &Variables,
+) -> Diagnostic {
+    let lookup = |name: &str| variables.get(name).map(|(value, _)| value.as_str());
+    let uses = interpolate::interpolate(text, &lookup).map(|done| done.uses);
+    for variable in uses.unwrap_or_default() {
+        let name = &variable.name;
+        error = match (variable.taken, variables.get(name)) {
+            (Taken::Value, Some((_, at))) if at.file != 0 => {
+                error.also(cx.place(*at), format!("`{name}` is set here"))
+            }
+            (Taken::Value, Some(_)) => error.hint(format!("`{name}` is set in the shell")),
+            (Taken::Unset, _) => error.hint(format!("`{name}` is not set")),
+            _ => error,
+        };
+    }
+    error
 }
 
 /// The span of a part of a text, where the file holds the text as it is; else that of the whole.

@@ -4,6 +4,7 @@
 mod support;
 
 mod completions;
+mod errors;
 mod harness;
 mod origin;
 mod usage;
