@@ -64,6 +64,11 @@ bench: ## times dco beside Docker Compose and the engine's own limit (BENCH="up 
 	@$(ENGINE) env DCO_BIN=$(abspath $(DCO)) PEER_2=$(PEERS)/compose-2.40 PEER_1=$(PEERS)/compose-1.29 \
 		$(CARGO) bench --locked --profile fast --bench compare -- $(if $(BENCH),"$(BENCH)")
 
+.PHONY: soak
+soak: ## long runs: cold starts of the example in a row
+	@$(IMAGES) $(TEST_IMAGES)
+	$(ENGINE) $(CARGO) test --locked --test soak
+
 .PHONY: parity
 parity: ## compares with Docker Compose 2.40: attributes, invocations, projects in turn
 	@$(IMAGES) busybox

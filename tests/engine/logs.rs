@@ -118,21 +118,27 @@ fn following_goes_on_through_a_restart_without_a_line_lost_or_twice() {
     let script = "n=$(cat /app/n 2>/dev/null || echo 0); n=$((n+1)); echo $n > /app/n; \
                   echo begin $n; sleep 0.3; printf 'end %s' $n";
     let id = shell(&project, "a", script);
-    let follower = project
+    let log = project.state().with_extension("follow.log");
+    let mut follower = project
         .command(&["logs", "-f"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stdout(std::fs::File::create(&log).expect("a file"))
         .spawn()
         .expect("dco");
-    for _ in 0..2 {
-        until_ended(&project, "a");
-        let again = engine::call("POST", &format!("/containers/{id}/start"));
-        assert_eq!(again.status, 204);
+    let said = || std::fs::read_to_string(&log).unwrap_or_default();
+    let ends = || said().matches("a-1 exited with code 0").count();
+    // The next start comes when the end was shown: an end that is over at once is no end to see.
+    for ended in 1..=3 {
+        until(PATIENCE, "the end in the log", || {
+            (ends() == ended).then_some(())
+        });
+        if ended < 3 {
+            let again = engine::call("POST", &format!("/containers/{id}/start"));
+            assert_eq!(again.status, 204);
+        }
     }
-    until_ended(&project, "a");
     project.write("stop", "");
-    let output = follower.wait_with_output().expect("its end");
-    let stdout = String::from_utf8_lossy(&output.stdout);
+    follower.wait().expect("its end");
+    let stdout = said();
     let lines: Vec<&str> = stdout
         .lines()
         .filter(|line| line.starts_with("a-1 "))
