@@ -17,6 +17,7 @@
 
 mod argv;
 mod attach;
+mod autopsy;
 mod build;
 mod builds;
 mod complete;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use super::autopsy;
 use super::work::{Work, soft_limit};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::engine::probe::{Patience, Return, Starter, Subject};
@@ -55,10 +56,13 @@ pub(super) async fn settle(work: &Work<'_>, report: &Report) -> Result<()> {
         let name = &one.name;
         match end {
             Return::Ready(_) | Return::Cancelled => {}
-            Return::Died(code) => died.push(
-                Diagnostic::error(format!("container `{name}` exited with code {code}"))
-                    .hint(format!("`docker logs {name}` shows what it said")),
-            ),
+            Return::Died(code) => {
+                let peers = work.peers(report);
+                let card = autopsy::explain(work, &peers, (&one.service, &one.id)).await;
+                died.push(card.unwrap_or_else(|| {
+                    Diagnostic::error(format!("container `{name}` exited with code {code}"))
+                }));
+            }
             Return::Silent(ports) => {
                 silence.remember(one, service);
                 let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();

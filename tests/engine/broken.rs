@@ -68,3 +68,68 @@ services:
     let said = "django is still waiting for db:5432 (5 s)\n";
     assert!(up.stderr.contains(said), "{}", up.stderr);
 }
+
+#[test]
+fn what_dies_after_its_start_is_explained_by_a_card() {
+    let project = Project::new("card").file(
+        "compose.yaml",
+        "\
+services:
+  db:
+    image: busybox
+    init: true
+    command: sleep 600
+  web:
+    image: busybox
+    depends_on: [db]
+    command: [sh, -c, 'echo could not connect to server db port 5432 >&2; exit 2']
+",
+    );
+    let up = project.dco(&["up", "-d"]).exits(1);
+    let (_, card) = up.stderr.split_once("error: ").unwrap_or_default();
+    let (headline, rest) = card.split_once('\n').unwrap_or_default();
+    assert!(
+        headline.starts_with("service `web` exited with 2 after 0."),
+        "{}",
+        up.stderr
+    );
+    assert_eq!(
+        rest,
+        "         log:
+           could not connect to server db port 5432
+         depends on:
+           db: running
+hint: it was refused by `db:5432`, which it does not wait for [connection-refused]
+hint: add `x-dco: {wait: [\"db:5432\"]}` to `web`
+"
+    );
+}
+
+#[test]
+fn a_dependency_that_never_gets_healthy_shows_its_own_words() {
+    let project = Project::new("sick").file(
+        "compose.yaml",
+        "\
+services:
+  db:
+    image: busybox
+    init: true
+    command: sleep 600
+    healthcheck: {test: 'echo no table yet; exit 1', interval: 200ms, retries: 1}
+  web:
+    image: busybox
+    depends_on: {db: {condition: service_healthy}}
+    command: sleep 600
+",
+    );
+    let up = project.dco(&["up", "-d"]).exits(1);
+    assert!(
+        up.stderr
+            .contains("error: service `db` is unhealthy after ")
+            && up
+                .stderr
+                .contains("healthcheck:\n           no table yet\n"),
+        "{}",
+        up.stderr
+    );
+}

@@ -196,8 +196,31 @@ impl<'c> Work<'c> {
         }
         match report.succeeded() {
             true => Ok(report),
-            false => Err(Diagnostics(report.diagnostics(plan)).into()),
+            false => {
+                let mut diagnostics = report.diagnostics(plan);
+                diagnostics.extend(self.cards(plan, &report).await);
+                Err(Diagnostics(diagnostics).into())
+            }
         }
+    }
+
+    /// What is known of the dependencies that kept others from starting.
+    async fn cards(&self, plan: &Plan, report: &Report) -> Vec<Diagnostic> {
+        let peers = self.peers(report);
+        let mut told = BTreeSet::new();
+        let mut cards = Vec::new();
+        for (step, _) in report.failures() {
+            let plan::Action::Await(gate) = &plan.steps[step.0 as usize - 1].action else {
+                continue;
+            };
+            for peer in peers.get(&gate.dependency).into_iter().flatten() {
+                if told.insert(peer.id.clone()) {
+                    let subject = (&gate.dependency, &peer.id);
+                    cards.extend(super::autopsy::explain(self, &peers, subject).await);
+                }
+            }
+        }
+        cards
     }
 
     /// The containers that the services have after a plan was done.
