@@ -7,6 +7,10 @@ use std::path::PathBuf;
 /// Only `--dry-run` may also stand after it, as in Docker Compose.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Globals {
+    /// Take over containers that another directory of the same name made
+    #[arg(long, global = true, help_heading = "Safety")]
+    pub adopt: bool,
+
     /// Include all resources, even those not used by services
     #[arg(long)]
     pub all_resources: bool,

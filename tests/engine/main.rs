@@ -10,6 +10,7 @@ mod client;
 mod exec;
 mod harness;
 mod hooks;
+mod identity;
 mod lists;
 mod logs;
 mod probe;

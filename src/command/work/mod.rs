@@ -1,6 +1,7 @@
 //! What the verbs that change something have in common: load, observe, plan, execute, report.
 
 mod fingerprints;
+mod identity;
 mod load;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -145,8 +146,29 @@ impl<'c> Work<'c> {
             .collect())
     }
 
+    /// Keeps a project that only has its directory's name from taking over another's containers.
+    fn guard(&self) -> Result<()> {
+        let adopts = self.cx.globals.adopt || self.cx.env.is_on("DCO_ADOPT");
+        match identity::home(&self.project, &self.observed) {
+            _ if is_strict(self.cx) => {}
+            identity::Home::Here => {}
+            identity::Home::Elsewhere(there) if !adopts => {
+                return Err(identity::refusal(&self.project, &there).into());
+            }
+            identity::Home::Elsewhere(there) | identity::Home::Moved(there) => {
+                self.cx.events().emit(Event::Note(format!(
+                    "project `{}` was made in `{}`, and is taken over here",
+                    self.project.name,
+                    there.display()
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// Does a plan, says how it went, and fails where it did.
     pub(super) async fn execute(&self, plan: &Plan, manner: Manner) -> Result<Report> {
+        self.guard()?;
         let mut interrupts = Interrupts::listen()?;
         for name in &plan.unchanged {
             self.say_running(name);
