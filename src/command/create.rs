@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::Context;
+use super::consent::volumes_to_rebuild;
 use super::up::{Shape, scale, warn_of_orphans};
 use super::work::{Manner, Source, Work};
 use crate::execute::Cleanup;
@@ -32,6 +33,7 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     let mut policy = args.shape.policy(cx)?;
     policy.targets = work.named(&args.services)?;
     policy.extent = Extent::Create;
+    policy.rebuild_volumes = volumes_to_rebuild(cx, &work, args.shape.yes)?;
     let plan = work.plan(|world| plan::up(world, &policy))?;
     if cx.globals.dry_run {
         return super::plan::show(&plan);
@@ -39,6 +41,7 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     warn_of_orphans(cx, &work, policy.orphans);
     let manner = Manner {
         cleanup: Cleanup::Keep,
+        quiet: args.shape.quiet(),
         ..Manner::default()
     };
     work.execute(&plan, manner).await?;

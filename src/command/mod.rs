@@ -23,6 +23,7 @@ mod builds;
 mod complete;
 mod completion;
 mod config;
+mod consent;
 mod containers;
 mod context;
 mod create;

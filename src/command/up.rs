@@ -6,8 +6,9 @@ use anyhow::{Result, bail};
 
 use super::Context;
 use super::attach::{Ending, Show, Watched, follow};
+use super::consent::volumes_to_rebuild;
 use super::settle::settle;
-use super::work::{Manner, Source, Work, grace, is_strict, waits};
+use super::work::{Manner, Quiet, Source, Work, grace, is_strict, waits};
 use crate::diagnostic::Diagnostic;
 use crate::execute::{Cleanup, Report};
 use crate::name::ServiceName;
@@ -119,6 +120,10 @@ struct Watch {
     #[arg(long)]
     no_log_prefix: bool,
 
+    /// Taken for Docker Compose's sake: keys work whenever `up` is attached to a terminal
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    menu: Option<bool>,
+
     /// Show when each line was said
     #[arg(long)]
     timestamps: bool,
@@ -151,6 +156,10 @@ pub struct Shape {
     #[arg(long)]
     pub(super) quiet_pull: bool,
 
+    /// Build without showing the builder's output
+    #[arg(long)]
+    pub(super) quiet_build: bool,
+
     /// Remove containers whose service is not in the file
     #[arg(long)]
     pub(super) remove_orphans: bool,
@@ -178,6 +187,7 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     if policy.build == BuildPolicy::IfNeeded && !is_strict(cx) {
         policy.stale = work.stale().await?;
     }
+    policy.rebuild_volumes = volumes_to_rebuild(cx, &work, args.shape.yes)?;
     let plan = work.plan(|world| plan::up(world, &policy))?;
     if cx.globals.dry_run {
         return super::plan::show(&plan);
@@ -187,6 +197,7 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     let manner = Manner {
         anonymous: policy.anonymous,
         cleanup: Cleanup::NeverStarted,
+        quiet: args.shape.quiet(),
     };
     let since = jiff::Timestamp::now();
     let report = work.execute(&plan, manner).await?;
@@ -305,6 +316,14 @@ impl Args {
 }
 
 impl Shape {
+    /// What is not shown.
+    pub(super) fn quiet(&self) -> Quiet {
+        Quiet {
+            pulls: self.quiet_pull,
+            builds: self.quiet_build,
+        }
+    }
+
     /// The policy as far as both commands share it.
     pub(super) fn policy(&self, cx: &Context) -> Result<UpPolicy> {
         let recreate = match (self.force_recreate, self.no_recreate) {

@@ -275,3 +275,33 @@ fn what_cannot_start_leaves_nothing_behind() {
     );
     assert!(states(&project).is_empty());
 }
+
+#[test]
+fn a_changed_volume_is_made_anew_only_with_consent() {
+    let text = |label: &str| {
+        format!(
+            "services: {{web: {{image: busybox, init: true, command: sleep 600, volumes: ['data:/data']}}}}\n\
+             volumes: {{data: {{labels: {{kind: {label}}}}}}}\n"
+        )
+    };
+    let project = Project::new("changedvolume").file("compose.yaml", &text("old"));
+    project.dco(&["up", "-d"]).ok();
+    let kind = || project.volumes()[0]["Labels"]["kind"].clone();
+    project.write("compose.yaml", &text("new"));
+    let kept = project.dco(&["up", "-d"]).ok();
+    let said = "but not as the file asks for: it stays as it is\n";
+    assert!(kept.stderr.contains(said), "{}", kept.stderr);
+    assert_eq!(kind(), "old");
+    project
+        .dco(&[
+            "up",
+            "-d",
+            "--yes",
+            "--quiet-pull",
+            "--quiet-build",
+            "--menu=false",
+        ])
+        .ok();
+    assert_eq!(kind(), "new");
+    assert!(is(&states(&project), &[("web-1", "running")]));
+}

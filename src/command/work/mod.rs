@@ -23,7 +23,7 @@ use crate::convert::{
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile};
 use crate::engine::probe::Prober;
 use crate::engine::{Engine, Wanted, observe, watch_project};
-use crate::event::{Event, Resource, Status};
+use crate::event::{Event, Events, Resource, Status};
 use crate::execute::{Cleanup, Interrupts, Report, Site, Tools, execute};
 use crate::gate::{Edges, Origin, Reading, Waits, edges, verdict::SOFT_LIMIT};
 use crate::graph::ServiceGraph;
@@ -50,6 +50,35 @@ pub(super) struct Manner {
     pub(super) anonymous: Anonymous,
     /// What becomes of what was created in vain.
     pub(super) cleanup: Cleanup,
+    /// What is not shown.
+    pub(super) quiet: Quiet,
+}
+
+/// What of the engine's progress is not shown.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Quiet {
+    /// The layers of pulls.
+    pub(super) pulls: bool,
+    /// What builders say.
+    pub(super) builds: bool,
+}
+
+impl Quiet {
+    /// The events, without those.
+    fn hush(self, events: Events) -> Events {
+        Events::new(move |event| {
+            let hushed = match &event {
+                Event::Progress { resource, .. } => {
+                    self.pulls && matches!(resource, Resource::Layer { .. })
+                }
+                Event::BuildOutput { .. } => self.builds,
+                _ => false,
+            };
+            if !hushed {
+                events.emit(event);
+            }
+        })
+    }
 }
 
 impl<'c> Work<'c> {
@@ -186,7 +215,10 @@ impl<'c> Work<'c> {
             &self.project,
             BuildOptions::default(),
         );
-        let builds = builds.await?;
+        let builds = match manner.quiet.builds {
+            true => builds.await?.quietly(),
+            false => builds.await?,
+        };
         let builds = &builds;
         let build = |service| -> LocalBoxFuture<'_, _> {
             Box::pin(async move {
@@ -199,7 +231,7 @@ impl<'c> Work<'c> {
                 engine: &self.engine,
                 project: &self.project,
                 observed: &self.observed,
-                events: self.cx.events(),
+                events: manner.quiet.hush(self.cx.events()),
                 stamps: &self.prints,
                 surroundings,
                 anonymous: manner.anonymous,
