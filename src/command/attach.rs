@@ -1,283 +1,144 @@
-//! What an attached `up` does once everything runs: shows the logs, and stops what it watches when
-//! it is interrupted or when a container ends that ends it all.
+//! `dco attach`: in front of a container's main process, with its terminal, its pipes and its exit
+//! code.
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use anyhow::Result;
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
-use tokio::sync::mpsc;
+use anyhow::{Result, bail};
+use bollard::models::ContainerInspectResponse;
 
-use super::Context;
-use super::work::{Manner, Source as From, Work};
-use crate::engine::{Channel, Chunk, Framing, LogRange};
-use crate::event::Event;
-use crate::execute::Interrupts;
-use crate::gate::Waits;
-use crate::name::{ContainerId, ServiceName};
-use crate::plan::{self, Signal};
+use super::interactive::{DetachKeys, End, Session, Sized, Stdin, proxy_signals};
+use super::{Context, target};
+use crate::diagnostic::Diagnostic;
+use crate::engine::{Attach, Engine, Framing, Until, Which};
 use crate::report::Exit;
-use crate::report::log::{LogStyle, Logs, Source};
 
-/// A container whose log is shown.
-pub(super) struct Watched {
-    pub(super) id: ContainerId,
-    pub(super) service: ServiceName,
-    /// Its name before its lines.
-    pub(super) label: String,
-    /// Whether it has a terminal.
-    pub(super) tty: bool,
+/// Stand in front of a running container's main process
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  dco attach web
+  dco attach --no-stdin --index 2 worker")]
+pub struct Args {
+    /// The keys that leave the container alone (default: ctrl-p,ctrl-q)
+    #[arg(long, value_name = "KEYS")]
+    detach_keys: Option<String>,
+
+    /// Which of the service's containers, by number (default: the first)
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    index: u32,
+
+    /// Do not pass standard input on
+    #[arg(long)]
+    no_stdin: bool,
+
+    /// Pass signals on to the process
+    #[arg(long, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true,
+          default_value = "true", default_missing_value = "true", hide_default_value = true)]
+    sig_proxy: bool,
+
+    /// The service
+    #[arg(value_name = "SERVICE")]
+    service: String,
 }
 
-/// What the end of one container means for the others.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// Nothing: it ends when all have ended.
-    #[default]
-    Last,
-    /// The first to end ends all, with its code or that of this service.
-    First(Option<ServiceName>),
-    /// The first to fail ends all.
-    FirstFailure,
-}
-
-/// What is shown and how it ends.
-pub(super) struct Show {
-    pub(super) style: LogStyle,
-    pub(super) timestamps: bool,
-    pub(super) ending: Ending,
-    /// Only what was said since then: seconds since 1970.
-    pub(super) since: String,
-}
-
-enum News {
-    Said(usize, Chunk),
-    Ended(usize, i64, Again),
-}
-
-/// Whether a container that ended starts again by itself.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Again {
-    Yes,
-    No,
-}
-
-/// Follows the logs until all have ended, one ends all, or the user does.
-pub(super) async fn follow(
-    cx: &Context,
-    work: &Work<'_>,
-    watched: &[Watched],
-    show: Show,
-) -> Result<ExitCode> {
-    cx.reporter().settle()?;
-    let labels: Vec<&str> = watched.iter().map(|one| one.label.as_str()).collect();
-    cx.reporter()
-        .write_out(format!("Attaching to {}\n", labels.join(", ")).as_bytes())?;
-    let mut screen = Screen::new(cx, watched, show.style);
-    let mut interrupts = Interrupts::listen()?;
-    let (say, mut news) = mpsc::channel(256);
-    let mut followers: FuturesUnordered<_> = watched
-        .iter()
-        .enumerate()
-        .map(|(index, one)| follow_one(work, one, (index, &show), say.clone()))
-        .collect();
-    drop(say);
-    let mut code: Option<u8> = None;
-    let mut stopping = None;
-    loop {
-        tokio::select! {
-            biased;
-            _ = interrupts.next(), if stopping.is_none() => {
-                cx.events().emit(Event::Note("Gracefully Stopping... press Ctrl+C again to force".into()));
-                code = Some(130);
-                stopping = Some(Box::pin(stop(cx, work)));
-            }
-            heard = news.recv() => match heard {
-                Some(News::Said(index, chunk)) => screen.say(index, &chunk)?,
-                Some(News::Ended(index, status, again)) => {
-                    screen.ended(index, status, again)?;
-                    let ended = &watched[index].service;
-                    if let Some(status) = show.ending.code(ended, status, again) {
-                        code = code.or(Some(status));
-                    }
-                    if show.ending.ends_all(status, again) && stopping.is_none() {
-                        stopping = Some(Box::pin(stop(cx, work)));
-                    }
-                }
-                None => break,
-            },
-            Some(()) = followers.next() => {}
-            stopped = async { stopping.as_mut().expect("guarded").await }, if stopping.is_some() => {
-                stopped?;
-                break;
-            }
-        }
-    }
-    // What the containers said at their end is still on its way.
-    while let Ok(News::Said(index, chunk)) = news.try_recv() {
-        screen.say(index, &chunk)?;
-    }
-    if let Some(stopping) = stopping.filter(|_| code.is_none()) {
-        stopping.await?;
-    }
-    match code {
-        Some(130) => Err(Exit::interrupted().into()),
-        Some(code) => Ok(ExitCode::from(code)),
-        None => Ok(ExitCode::SUCCESS),
-    }
-}
-
-impl Ending {
-    fn ends_all(&self, status: i64, again: Again) -> bool {
-        again == Again::No
-            && match self {
-                Self::Last => false,
-                Self::First(_) => true,
-                Self::FirstFailure => status != 0,
-            }
-    }
-
-    /// The command's exit code, where this container decides it.
-    fn code(&self, service: &ServiceName, status: i64, again: Again) -> Option<u8> {
-        let decides = match self {
-            Self::First(Some(wanted)) => wanted == service,
-            _ => self.ends_all(status, again),
-        };
-        (decides && again == Again::No).then(|| u8::try_from(status & 0xff).unwrap_or(1))
-    }
-}
-
-async fn follow_one(
-    work: &Work<'_>,
-    one: &Watched,
-    (index, show): (usize, &Show),
-    say: mpsc::Sender<News>,
-) {
-    let mut events = work.prober.as_ref().map(|prober| prober.events());
-    let mut since = show.since.clone();
-    loop {
-        let range = LogRange {
-            follow: true,
-            since: Some(since.clone()),
-            timestamps: show.timestamps,
-            ..LogRange::default()
-        };
-        if let Ok(mut log) = work
-            .engine
-            .logs(&one.id, Framing::of_tty(one.tty), &range)
-            .await
-        {
-            while let Some(Ok(chunk)) = log.next().await {
-                if say.send(News::Said(index, chunk)).await.is_err() {
-                    return;
-                }
-            }
-        }
-        let Ok(found) = work.engine.inspect_container(&one.id).await else {
-            return;
-        };
-        let state = found.state.unwrap_or_default();
-        let again = match state.restarting.unwrap_or(false) || state.running.unwrap_or(false) {
-            true => Again::Yes,
-            false => Again::No,
-        };
-        let ended = News::Ended(index, state.exit_code.unwrap_or_default(), again);
-        if say.send(ended).await.is_err() || again == Again::No {
-            return;
-        }
-        since = state.finished_at.unwrap_or(since);
-        while !state.running.unwrap_or(false) {
-            let Some(events) = events.as_mut() else {
-                return;
-            };
-            match events.recv().await {
-                Ok(event) if event.action == "start" && event.actor.id == one.id.as_str() => break,
-                Ok(_) => {}
-                Err(_) => return,
-            }
-        }
-    }
-}
-
-/// Stops everything, each before what it depends on; a further interrupt kills.
-async fn stop(cx: &Context, work: &Work<'_>) -> Result<()> {
-    let open = || {
-        Work::open(
-            cx,
-            From::Loaded(Box::new(work.project.clone())),
-            Waits::Compose,
-        )
+/// Finds the container, attaches, and ends as its process ends.
+pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
+    let engine = &cx.engine()?;
+    let project = cx.project_name()?;
+    let wanted = target::Wanted {
+        project: &project,
+        service: &args.service,
+        index: args.index,
+        which: Which::Running,
     };
-    let now = open().await?;
-    let all = std::collections::BTreeSet::new();
-    let plan = now.plan(|world| plan::stop(world, &all, None));
-    match now.execute(&plan, Manner::default()).await {
-        Err(error) if error.is::<Exit>() => {
-            let now = open().await?;
-            let kill = Signal::Kill("SIGKILL".into());
-            let plan = now.plan(|world| plan::signal(world, &all, &kill));
-            now.execute(&plan, Manner::default()).await.map(drop)
+    let container = target::first(engine, &wanted, cx).await?;
+    let details = engine.inspect_container(&container.id).await?;
+    refuse_what_does_not_run(&details)?;
+    let config = details.config.unwrap_or_default();
+    let tty = config.tty.unwrap_or_default();
+    let stdin = match args.no_stdin || !config.open_stdin.unwrap_or_default() {
+        true => Stdin::Nothing,
+        false => Stdin::Forward,
+    };
+    if stdin == Stdin::Forward {
+        needs_terminal(tty, cx)?;
+    }
+    let keys = cx.detach_key_text(args.detach_keys.as_deref());
+    let detach = DetachKeys::parse(keys.as_deref().unwrap_or(DetachKeys::DEFAULT))?;
+    // Begun before anything is shown, so that an end that comes meanwhile is not missed.
+    let waiting = engine
+        .wait_container(&container.id, Until::NotRunning)
+        .await?;
+    let how = Attach {
+        stdin: stdin == Stdin::Forward,
+        logs: false,
+        detach_keys: keys,
+    };
+    let streams = engine
+        .attach(&container.id, Framing::of_tty(tty), &how)
+        .await?;
+    cx.reporter().settle()?;
+    if tty && cx.terminal.stdout {
+        redraw(engine, &container.id).await;
+    }
+    let session = Session {
+        engine,
+        streams,
+        terminal: (tty && cx.terminal.stdout).then_some(Sized::Container(&container.id)),
+        stdin,
+        detach,
+    };
+    let end = tokio::select! {
+        end = session.run() => end?,
+        // With a terminal, keys are keys; a signal from elsewhere means dco.
+        () = super::interrupted(), if tty || !args.sig_proxy => {
+            return Err(Exit::interrupted().into());
         }
-        other => other.map(drop),
+        passed = proxy_signals(engine, &container.id), if !tty && args.sig_proxy => {
+            passed?;
+            return Err(Exit::interrupted().into());
+        }
+    };
+    match end {
+        End::Detached => Err(left()),
+        // The engine counts in 32 bits, a process in 8.
+        End::Finished => Ok(ExitCode::from((waiting.exit_code().await? & 0xff) as u8)),
     }
 }
 
-/// Turns chunks into lines and prints them.
-struct Screen<'c> {
-    cx: &'c Context,
-    logs: Logs,
-    sources: Vec<Source>,
-    /// What is left of each container's streams after their last whole line.
-    rest: BTreeMap<(usize, bool), Vec<u8>>,
+/// The user left with the detach keys: docker's words, and its code.
+pub(super) fn left() -> anyhow::Error {
+    Diagnostic::error("read escape sequence").into()
 }
 
-impl<'c> Screen<'c> {
-    fn new(cx: &'c Context, watched: &[Watched], style: LogStyle) -> Self {
-        let mut logs = Logs::new(style);
-        let sources = watched.iter().map(|one| logs.source(&one.label)).collect();
-        Self {
-            cx,
-            logs,
-            sources,
-            rest: BTreeMap::new(),
-        }
+/// A program with a terminal cannot be typed at through a pipe.
+pub(super) fn needs_terminal(tty: bool, cx: &Context) -> Result<()> {
+    match tty && !cx.terminal.stdin {
+        true => Err(Diagnostic::error("the input device is not a TTY")
+            .hint("the container has a terminal, and standard input is none")
+            .into()),
+        false => Ok(()),
     }
+}
 
-    fn say(&mut self, index: usize, chunk: &Chunk) -> Result<()> {
-        let rest = self
-            .rest
-            .entry((index, chunk.channel == Channel::Stderr))
-            .or_default();
-        rest.extend_from_slice(&chunk.bytes);
-        let Some(end) = rest.iter().rposition(|byte| *byte == b'\n') else {
-            return Ok(());
-        };
-        let whole: Vec<u8> = rest.drain(..=end).collect();
-        let mut out = Vec::new();
-        for line in whole[..end].split(|byte| *byte == b'\n') {
-            self.logs.line(self.sources[index], line, &mut out);
-        }
-        self.cx.reporter().write_out(&out)
+fn refuse_what_does_not_run(details: &ContainerInspectResponse) -> Result<()> {
+    let state = details.state.clone().unwrap_or_default();
+    if !state.running.unwrap_or_default() {
+        bail!("cannot attach to a stopped container, start it first");
     }
+    if state.paused.unwrap_or_default() {
+        bail!("cannot attach to a paused container, unpause it first");
+    }
+    if state.restarting.unwrap_or_default() {
+        bail!("cannot attach to a restarting container, wait until it is running");
+    }
+    Ok(())
+}
 
-    /// Shows what is left without its newline, and that the container ended.
-    fn ended(&mut self, index: usize, status: i64, again: Again) -> Result<()> {
-        let mut out = Vec::new();
-        for channel in [false, true] {
-            if let Some(rest) = self
-                .rest
-                .remove(&(index, channel))
-                .filter(|rest| !rest.is_empty())
-            {
-                self.logs.line(self.sources[index], &rest, &mut out);
-            }
-        }
-        let text = match again {
-            Again::Yes => format!("exited with code {status} (restarting)"),
-            Again::No => format!("exited with code {status}"),
-        };
-        self.logs.status(self.sources[index], &text, &mut out);
-        self.cx.reporter().write_out(&out)
+/// Makes a program that draws the whole terminal draw it again: it does so when the size changes.
+async fn redraw(engine: &Engine, container: &str) {
+    if let Some((columns, rows)) = super::interactive::size() {
+        let other = (columns.saturating_add(1), rows.saturating_add(1));
+        // A program that ended meanwhile draws nothing.
+        let _ = engine.resize_container(container, other).await;
     }
 }

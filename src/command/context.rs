@@ -84,11 +84,16 @@ impl Context {
 
     /// The keys that leave a container's terminal: as given, as configured, or docker's.
     pub fn detach_keys(&self, given: Option<&str>) -> Result<DetachKeys> {
-        let configured = || self.docker_config().file.detach_keys;
-        let keys = given.map(str::to_owned).or_else(configured);
+        let keys = self.detach_key_text(given);
         Ok(DetachKeys::parse(
             keys.as_deref().unwrap_or(DetachKeys::DEFAULT),
         )?)
+    }
+
+    /// The same as they are written; none for docker's.
+    pub fn detach_key_text(&self, given: Option<&str>) -> Option<String> {
+        let given = given.filter(|keys| !keys.is_empty()).map(str::to_owned);
+        given.or_else(|| self.docker_config().file.detach_keys)
     }
 
     /// Where dco keeps what it may forget: `$XDG_STATE_HOME/dco`, by default `~/.local/state/dco`.

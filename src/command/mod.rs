@@ -17,6 +17,7 @@
 
 mod argv;
 mod attach;
+mod attached;
 mod autopsy;
 mod build;
 mod builds;
@@ -48,6 +49,7 @@ mod ps;
 mod ready;
 mod restart;
 mod rm;
+mod run;
 mod scale;
 mod schema;
 mod settle;
@@ -163,6 +165,7 @@ macro_rules! verb {
 
 /// Every verb, in the order of the help.
 const VERBS: &[Verb] = &[
+    verb!(attach, "Stand in front of a container's main process").winds_down(),
     verb!(build, "Build the images of services"),
     verb!(completion, "Print the completion script of a shell").own(),
     verb!(config, "Show the project as dco understands it"),
@@ -188,6 +191,7 @@ const VERBS: &[Verb] = &[
     verb!(ready, "Wait until services, addresses and URLs are ready").own(),
     verb!(restart, "Restart containers").winds_down(),
     verb!(rm, "Remove containers that do not run").winds_down(),
+    verb!(run, "Run a command in a container of its own").winds_down(),
     verb!(scale, "Set the number of containers of services").winds_down(),
     verb!(schema, "Print the JSON schema of compose files").own(),
     verb!(

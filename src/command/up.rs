@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use super::Context;
-use super::attach::{Ending, Show, Watched, follow};
+use super::attached::{Ending, Show, Watched, follow};
 use super::consent::volumes_to_rebuild;
 use super::settle::settle;
 use super::work::{Manner, Quiet, Source, Work, grace, is_strict, waits};
@@ -198,6 +198,7 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         anonymous: policy.anonymous,
         cleanup: Cleanup::NeverStarted,
         quiet: args.shape.quiet(),
+        one_off: None,
     };
     let since = jiff::Timestamp::now();
     let report = work.execute(&plan, manner).await?;
@@ -356,7 +357,7 @@ impl Shape {
 }
 
 /// Compose's help calls the absent policy `policy`, and takes that word.
-fn pull_policy(text: &str) -> Result<Option<PullPolicy>> {
+pub(super) fn pull_policy(text: &str) -> Result<Option<PullPolicy>> {
     if text == "policy" {
         return Ok(None);
     }

@@ -21,7 +21,7 @@ use futures_util::stream::FuturesUnordered;
 pub use images::{BuildImage, Credentials};
 pub use interrupt::Interrupts;
 pub use outcome::{Outcome, Report, Started, StepReport};
-pub use site::{Cleanup, Site, Stamps, Tools};
+pub use site::{Cleanup, OneOff, Site, Stamps, Tools};
 
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Action, Plan, Step, StepId, When};

@@ -8,14 +8,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::images::{BuildImage, Credentials};
 use super::outcome::{Outcome, Report, Started};
-use crate::convert::{Carried, Peer, Peers, Stamp, Surroundings, image_name};
+use crate::convert::{
+    Afterwards, Aliases, Carried, Peer, Peers, Role, Stamp, Stdin, Surroundings, image_name,
+};
 use crate::diagnostic::Diagnostic;
 use crate::engine::probe::Prober;
 use crate::engine::{Engine, Removal};
 use crate::event::{Event, Events, Resource, Status};
 use crate::name::{ContainerId, ImageId, ServiceName};
 use crate::plan::observed::{Image, Observed};
-use crate::plan::{Action, Anonymous, Plan, StepId, Target};
+use crate::plan::{Action, Anonymous, Plan, Replica, StepId, Target};
 use crate::project::{Network, Project, Service, Volume};
 
 /// What the labels of new containers, networks and volumes say of their configuration.
@@ -36,6 +38,32 @@ pub enum Cleanup {
     Keep,
     /// They are removed.
     NeverStarted,
+}
+
+/// The container that `run` makes.
+#[derive(Clone, Debug)]
+pub struct OneOff {
+    /// Its name, which tells it from the service's own containers.
+    pub name: String,
+    /// 64 hex digits that no other container has.
+    pub slug: String,
+    /// Whether the engine removes it when it ends.
+    pub afterwards: Afterwards,
+    /// Whether its standard input is attached.
+    pub stdin: Stdin,
+    /// Whether it answers to the service's name.
+    pub aliases: Aliases,
+}
+
+impl OneOff {
+    fn role(&self) -> Role<'_> {
+        Role::OneOff {
+            slug: &self.slug,
+            afterwards: self.afterwards,
+            stdin: self.stdin,
+            aliases: self.aliases,
+        }
+    }
 }
 
 /// What a command gives its steps to work with.
@@ -60,6 +88,8 @@ pub struct Tools<'a> {
     pub build: &'a BuildImage<'a>,
     /// Who knows the credentials of registries.
     pub credentials: &'a Credentials<'a>,
+    /// The container of `run`, where there is one.
+    pub one_off: Option<&'a OneOff>,
     /// Who waits for gates; none where there is no gate.
     pub prober: Option<&'a Prober>,
     /// How long a soft gate waits.
@@ -112,6 +142,16 @@ impl<'a> Site<'a> {
             tools,
             cancelled: CancellationToken::new(),
             state: Mutex::new(state),
+        }
+    }
+
+    /// What a container of this name and number is made as.
+    pub(super) fn role(&self, replica: &Replica) -> Role<'_> {
+        match self.tools.one_off.filter(|one| one.name == replica.name) {
+            Some(one) => one.role(),
+            None => Role::Replica {
+                number: replica.number,
+            },
         }
     }
 

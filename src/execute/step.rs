@@ -291,6 +291,13 @@ impl Site<'_> {
                 return Err(self.failed(resource(), &error));
             }
         }
+        if matches!(self.role(replica), Role::OneOff { .. }) {
+            let subject = Subject {
+                id,
+                name: replica.name.clone(),
+            };
+            self.inject(&subject, &replica.service).await?;
+        }
         self.say(resource(), Status::Done, done);
         Ok(())
     }
@@ -321,9 +328,7 @@ impl Site<'_> {
             service_name: &replica.service,
             service: &resolved,
             container_name: &replica.name,
-            role: Role::Replica {
-                number: replica.number,
-            },
+            role: self.role(replica),
             image,
             replaces,
             peers: &peers,

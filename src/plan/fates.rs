@@ -104,11 +104,35 @@ pub(super) fn decide<'a>(
         if service.provider.is_some() {
             continue;
         }
+        if let Some((_, own)) = policy.one_off.as_ref().filter(|(one, _)| *one == name) {
+            fates.insert(name.clone(), one_off(&name, service, own));
+            continue;
+        }
         let there = containers.get(name.as_str()).map_or(&[][..], Vec::as_slice);
         let fate = decider.service(&name, service, there)?;
         fates.insert(name, fate);
     }
     Ok(fates)
+}
+
+/// One container is made; those that the service has stay as they are.
+fn one_off<'a>(name: &ServiceName, service: &'a Service, own: &str) -> ServiceFate<'a> {
+    let replica = Replica {
+        service: name.clone(),
+        number: 0,
+        name: own.to_owned(),
+    };
+    ServiceFate {
+        service,
+        replicas: vec![ReplicaFate {
+            replica,
+            fate: Fate::Create,
+            misnamed: false,
+            missing_networks: Vec::new(),
+        }],
+        surplus: Vec::new(),
+        leftovers: Vec::new(),
+    }
 }
 
 struct Decider<'a, 'p> {

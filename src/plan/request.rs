@@ -65,6 +65,8 @@ pub struct UpPolicy {
     pub stale: BTreeMap<ServiceName, String>,
     /// How long a stop may take; none for the container's own grace.
     pub grace: Option<Duration>,
+    /// The service of which one container is made beside those it has, and its name (`run`).
+    pub one_off: Option<(ServiceName, String)>,
     /// The volumes, by key, that are removed and made anew although they hold data.
     pub rebuild_volumes: BTreeSet<String>,
     /// Whether it ends only when every service is up, healthy or completed (`--wait`).

@@ -26,6 +26,9 @@ impl<'a> Up<'a> {
         fate: &ServiceFate<'a>,
         fates: &Fates<'a>,
     ) {
+        if self.is_one_off(name) {
+            return self.one_off(name, fate);
+        }
         for (container, cause) in &fate.surplus {
             if !self.resources.is_gone(container) {
                 let stop = self.stop(container, cause.clone(), [], When::Always);
@@ -51,6 +54,21 @@ impl<'a> Up<'a> {
             self.rename_back(one);
         }
         self.ends.insert(name.clone(), ends);
+    }
+
+    /// Creates the container of `run`, once what it depends on is ready: who asked for it attaches
+    /// and starts it.
+    fn one_off(&mut self, name: &ServiceName, fate: &ServiceFate<'a>) {
+        let mut after = self.made_of(name, fate.service);
+        after.extend(self.ready(name, fate));
+        for one in &fate.replicas {
+            let action = Action::Create {
+                replica: one.replica.clone(),
+                replaces: None,
+            };
+            let step = self.steps.step(action, Cause::Requested);
+            step.after(after.iter().copied()).add();
+        }
     }
 
     /// Whether a container of the service is started, for certain or perhaps.

@@ -17,6 +17,7 @@ use super::{Action, Cause, HookKind, Plan, StepId, Target, Volumes, When};
 use crate::diagnostic::Diagnostic;
 use crate::gate::{self, Gate};
 use crate::name::{ContainerId, ServiceName};
+use crate::project::Service;
 
 /// Plans `up`, or `create` where the policy says so.
 ///
@@ -209,9 +210,13 @@ impl<'a> Up<'a> {
         id
     }
 
-    /// Creates what a service lacks.
-    fn creates(&mut self, name: &ServiceName, fate: &ServiceFate<'a>) {
-        let service = fate.service;
+    /// Whether `run` makes one container of this service.
+    pub(super) fn is_one_off(&self, name: &ServiceName) -> bool {
+        matches!(&self.policy.one_off, Some((one, _)) if one == name)
+    }
+
+    /// What has to be there before a container of a service is created.
+    pub(super) fn made_of(&self, name: &ServiceName, service: &Service) -> Vec<StepId> {
         let mut before: Vec<StepId> = Vec::new();
         before.extend(self.images.of.get(name).into_iter().flatten());
         before.extend(self.images.mounted.get(name).into_iter().flatten());
@@ -224,6 +229,15 @@ impl<'a> Up<'a> {
             let of = (ServiceName::from(other), 0)..=(ServiceName::from(other), u32::MAX);
             before.extend(self.created.range(of).map(|(_, step)| *step));
         }
+        before
+    }
+
+    /// Creates what a service lacks.
+    fn creates(&mut self, name: &ServiceName, fate: &ServiceFate<'a>) {
+        if self.is_one_off(name) {
+            return;
+        }
+        let before = self.made_of(name, fate.service);
         for one in &fate.replicas {
             let (replaces, cause, trigger) = match &one.fate {
                 Fate::Create => (None, Cause::Missing, &Trigger::Always),

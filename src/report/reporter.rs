@@ -14,6 +14,8 @@ use crate::event::{Event, Events};
 /// Prints events and errors in one style.
 pub struct Reporter {
     style: Style,
+    /// Whether progress is kept back although the style shows it.
+    hushed: std::sync::atomic::AtomicBool,
     live: Option<Live>,
 }
 
@@ -25,7 +27,11 @@ impl Reporter {
         for warning in &style.warnings {
             line(warning);
         }
-        Self { style, live }
+        Self {
+            style,
+            hushed: false.into(),
+            live,
+        }
     }
 
     /// How it speaks.
@@ -33,10 +39,20 @@ impl Reporter {
         &self.style
     }
 
+    /// Shows no progress from now on, as `--quiet` asks.
+    pub fn hush(&self) {
+        self.hushed
+            .store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+
     /// Where to send events.
     pub fn events(&self) -> Events {
+        let hushed = self.hushed.load(std::sync::atomic::Ordering::Relaxed);
         let voice = Voice {
-            mode: self.style.progress,
+            mode: match hushed {
+                true => ProgressMode::Quiet,
+                false => self.style.progress,
+            },
             colours: self.style.stderr_colours,
             dry_run: self.style.dry_run,
             live: self.live.clone(),

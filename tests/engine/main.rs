@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod attach;
 mod broken;
 mod build;
 mod builder;
@@ -16,6 +17,7 @@ mod logs;
 mod probe;
 mod ready;
 mod recreate;
+mod run;
 mod settle;
 mod up_down;
 mod watch;

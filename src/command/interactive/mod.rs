@@ -18,7 +18,6 @@ pub use raw::{RawMode, size};
 use crate::engine::{Channel, Engine, Hijacked, HijackedOutput, Input};
 use crate::report::RawOutput;
 
-#[allow(dead_code)] // `run` and `attach` need it
 /// Whose terminal follows the window's size.
 pub enum Sized<'a> {
     /// An exec, by id.
@@ -188,7 +187,6 @@ async fn follow_size(engine: &Engine, target: &Sized<'_>) {
     std::future::pending().await
 }
 
-#[allow(dead_code)] // `run` and `attach` need it
 /// Passes signals on to a container's main process; never returns. For verbs that listen to
 /// signals themselves.
 pub async fn proxy_signals(engine: &Engine, container: &str) -> io::Result<()> {

@@ -24,7 +24,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile};
 use crate::engine::probe::Prober;
 use crate::engine::{Engine, Wanted, observe, watch_project};
 use crate::event::{Event, Events, Resource, Status};
-use crate::execute::{Cleanup, Interrupts, Report, Site, Tools, execute};
+use crate::execute::{Cleanup, Interrupts, OneOff, Report, Site, Tools, execute};
 use crate::gate::{Edges, Origin, Reading, Waits, edges, verdict::SOFT_LIMIT};
 use crate::graph::ServiceGraph;
 use crate::name::ServiceName;
@@ -45,13 +45,15 @@ pub(super) struct Work<'c> {
 
 /// How a plan is done.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Manner {
+pub(super) struct Manner<'m> {
     /// What becomes of anonymous volumes.
     pub(super) anonymous: Anonymous,
     /// What becomes of what was created in vain.
     pub(super) cleanup: Cleanup,
     /// What is not shown.
     pub(super) quiet: Quiet,
+    /// The container of `run`, where there is one.
+    pub(super) one_off: Option<&'m OneOff>,
 }
 
 /// What of the engine's progress is not shown.
@@ -196,7 +198,7 @@ impl<'c> Work<'c> {
     }
 
     /// Does a plan, says how it went, and fails where it did.
-    pub(super) async fn execute(&self, plan: &Plan, manner: Manner) -> Result<Report> {
+    pub(super) async fn execute(&self, plan: &Plan, manner: Manner<'_>) -> Result<Report> {
         self.guard()?;
         let mut interrupts = Interrupts::listen()?;
         for name in &plan.unchanged {
@@ -238,6 +240,7 @@ impl<'c> Work<'c> {
                 cleanup: manner.cleanup,
                 build: &build,
                 credentials: &|_| None,
+                one_off: manner.one_off,
                 prober: self.prober.as_ref(),
                 soft_limit: soft_limit(self.cx),
             },

@@ -150,3 +150,30 @@ fn signals_reach_only_who_can_hear_them() {
         "#1 send SIGHUP to app-db-1  (requested)\n#2 send SIGHUP to app-web-1  (requested)\n"
     );
 }
+
+#[test]
+fn a_one_off_is_made_when_its_dependencies_run_and_leaves_the_services_containers_alone() {
+    let mut stage = two();
+    stage.policy.one_off = Some(("web".into(), "app-web-run-0123456789ab".into()));
+    assert_eq!(
+        stage.up(),
+        "#1 create app-web-run-0123456789ab  (requested)\n"
+    );
+    let mut stage = stage_of_nothing();
+    stage.policy.one_off = Some(("web".into(), "app-web-run-0123456789ab".into()));
+    assert_eq!(
+        stage.up(),
+        "\
+#1 create network app_default  (missing)
+#2 create app-db-1  (missing)  after #1
+#3 start app-db-1  (missing)  after #2
+#4 create app-web-run-0123456789ab  (requested)  after #1 #3
+"
+    );
+}
+
+fn stage_of_nothing() -> Stage {
+    stage(&["db", "web"]).with(|s| {
+        s.depends("web", "db");
+    })
+}
