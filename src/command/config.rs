@@ -171,8 +171,10 @@ fn load(args: &Args, cx: &Context, names: &[String]) -> Result<Project> {
 
 fn project(args: &Args, cx: &Context) -> Result<String> {
     let mut project = load(args, cx, &args.services_wanted)?;
-    if !args.no_env_resolution {
-        compose::resolve_files(&mut project, &cx.load_request()?.cwd)?;
+    let cwd = cx.load_request()?.cwd;
+    match args.no_env_resolution {
+        true => compose::resolve_labels(&mut project, &cwd)?,
+        false => compose::resolve_files(&mut project, &cwd)?,
     }
     if !args.no_consistency {
         compose::container_names(&project)?;
@@ -243,6 +245,7 @@ fn models(args: &Args, cx: &Context) -> Result<String> {
 
 fn hashes(args: &Args, cx: &Context) -> Result<String> {
     let mut project = load(args, cx, &[])?;
+    compose::resolve_labels(&mut project, &cx.load_request()?.cwd)?;
     platforms(&mut project);
     let wanted = args.hash.as_deref().unwrap_or("*");
     let names: BTreeSet<&str> = match wanted {

@@ -132,11 +132,30 @@ fn malformed(error: &dotenv::Error, place: Option<Place>) -> Diagnostic {
 /// Reads the `env_file` and `label_file` entries of every service into its environment and labels.
 ///
 /// What a service says itself goes before its files; of several files the later wins. The lists of
-/// environment files are dropped, as they have been folded in.
+/// files are dropped, as they have been folded in.
 ///
 /// # Errors
 /// A file that is missing and required, or malformed.
 pub fn resolve_files(project: &mut Project, cwd: &Path) -> Result<(), Diagnostics> {
+    resolve(project, cwd, EnvFiles::Read)
+}
+
+/// Reads the `label_file` entries only: what Docker Compose does even where env files stay unread.
+///
+/// # Errors
+/// A file that is missing or malformed.
+pub fn resolve_labels(project: &mut Project, cwd: &Path) -> Result<(), Diagnostics> {
+    resolve(project, cwd, EnvFiles::Leave)
+}
+
+/// Whether the environment is resolved beside the labels.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum EnvFiles {
+    Read,
+    Leave,
+}
+
+fn resolve(project: &mut Project, cwd: &Path, env_files: EnvFiles) -> Result<(), Diagnostics> {
     let mut files = Files {
         sources: Sources::default(),
         cwd,
@@ -147,11 +166,11 @@ pub fn resolve_files(project: &mut Project, cwd: &Path) -> Result<(), Diagnostic
     let mut services = std::mem::take(&mut project.services);
     for (name, service) in &mut services {
         for (key, value) in &mut service.environment {
-            if value.is_none() {
+            if value.is_none() && env_files == EnvFiles::Read {
                 *value = project.environment.get(key).cloned();
             }
         }
-        if !service.env_file.is_empty() {
+        if !service.env_file.is_empty() && env_files == EnvFiles::Read {
             let own = service.environment.clone();
             let mut all: BTreeMap<String, String> = own
                 .iter()
@@ -190,6 +209,7 @@ pub fn resolve_files(project: &mut Project, cwd: &Path) -> Result<(), Diagnostic
             }
         }
         service.labels.extend(own);
+        service.label_file.clear();
     }
     project.services = services;
     if !files.errors.is_empty() {

@@ -19,7 +19,8 @@ impl Loader<'_, '_> {
         defaults(&mut tree);
         validate(self.cx, &tree);
         self.cx.barrier()?;
-        if self.cx.request.options.resolve_paths {
+        // What is included is always seen from the folder of the file that includes it.
+        if self.cx.request.options.resolve_paths || !scope.included.is_empty() {
             let base = paths::Base::new(&scope.dir, &scope.disk, &self.cx.request.environment);
             paths::resolve(&mut tree, &base);
         }

@@ -6,5 +6,6 @@ mod support;
 mod completions;
 mod errors;
 mod harness;
+mod model;
 mod origin;
 mod usage;
