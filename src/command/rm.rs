@@ -59,15 +59,22 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
             .emit(Event::Note("No stopped containers".into()));
         return Ok(ExitCode::SUCCESS);
     }
-    if args.force || agreed(cx, &names)? {
-        work.execute(&plan, Manner::default()).await?;
+    let message = format!("Going to remove {}", names.join(", "));
+    if args.force {
+        cx.reporter().write_out(format!("{message}\n").as_bytes())?;
+    } else if !agreed(cx, message)? {
+        return Ok(ExitCode::SUCCESS);
     }
+    work.execute(&plan, Manner::default()).await?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Asks, where somebody can answer; nobody's answer is no.
-fn agreed(cx: &Context, names: &[&str]) -> Result<bool> {
-    let question = format!("Going to remove {}\nAre you sure? [yN] ", names.join(", "));
+/// Asks; nobody's answer is no. A pipe is given the message alone, as Docker Compose has it.
+fn agreed(cx: &Context, message: String) -> Result<bool> {
+    let question = match cx.terminal.stdin && cx.terminal.stdout {
+        true => format!("{message}\nAre you sure? [yN] "),
+        false => message,
+    };
     cx.reporter().write_out(question.as_bytes())?;
     std::io::stdout().flush()?;
     let mut answer = String::new();

@@ -180,6 +180,9 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         false => Along::Dependencies,
     };
     let mut project = cx.load_project(&args.services, along)?;
+    if project.services.is_empty() {
+        bail!("no service selected");
+    }
     scale(&mut project, &args.shape.scale)?;
     let source = Source::Loaded(Box::new(project));
     let work = Work::open(cx, source, waits(cx, args.no_infer)).await?;

@@ -94,16 +94,11 @@ pub fn remove_orphans(world: &World<'_>, grace: Option<Duration>) -> Plan {
     down.steps.finish()
 }
 
-/// The services that go down.
+/// The services that go down: not those whose profile is off, as in Docker Compose.
 fn chosen(world: &World<'_>, policy: &DownPolicy) -> BTreeSet<ServiceName> {
     let project = world.project;
     match policy.services.is_empty() {
-        true => project
-            .services
-            .keys()
-            .chain(project.disabled_services.keys())
-            .cloned()
-            .collect(),
+        true => project.services.keys().cloned().collect(),
         false => world.graph.with_dependents(&policy.services),
     }
 }

@@ -35,9 +35,17 @@ impl Context {
     /// Loads the project, keeps the services that are named and what comes along with them, and
     /// reads the files that they name.
     pub fn load_project(&self, names: &[String], along: Along) -> Result<Project> {
-        let mut project = self.load_model()?.select(names, along)?;
+        let first = match along {
+            Along::Nothing => Along::Dependencies,
+            along => along,
+        };
+        let mut project = self.load_model()?.select(names, first)?;
         if !self.globals.all_resources {
             project = project.without_unused();
+        }
+        if along == Along::Nothing {
+            // What dependencies use is made all the same, as in Docker Compose: it is the project's.
+            project = project.select(names, along)?;
         }
         compose::resolve_files(&mut project, &std::env::current_dir()?)?;
         Ok(project)
