@@ -13,6 +13,7 @@ mod disk;
 mod endpoint;
 mod error;
 mod exec;
+mod holder;
 mod images;
 mod networks;
 mod observe;
@@ -34,6 +35,7 @@ pub use disk::{EngineDisk, mounted_files};
 pub use endpoint::{Endpoint, Lookup, Selection, Tls, TlsFlags, Verify};
 pub use error::{Error, Result};
 pub use exec::Attach;
+pub use holder::TakenPort;
 pub use images::{Progress, ProgressError, ProgressTransfer};
 pub use observe::{Wanted, container, exit_code, health, image, observe, watch_project};
 pub use streams::{

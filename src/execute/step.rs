@@ -3,7 +3,7 @@
 use super::site::{Site, Subject};
 use crate::convert::{self, ContainerRequest, Image, Peer, Replaced, Role, image_name};
 use crate::diagnostic::Diagnostic;
-use crate::engine::{Error, Removal, Unpack};
+use crate::engine::{Error, Removal, TakenPort, Unpack};
 use crate::event::{Event, Resource, Status};
 use crate::name::{ContainerId, ServiceName};
 use crate::plan::{Action, Cause, Plan, Replica, Step, StepId, Volumes};
@@ -351,8 +351,31 @@ impl Site<'_> {
                 self.say(resource(), Status::Done, "Started");
                 Ok(())
             }
-            Err(error) => Err(self.failed(resource(), &error)),
+            Err(error) => {
+                let failed = self.failed(resource(), &error);
+                let taken = self.tools.engine.taken_port(&error.to_string()).await;
+                Err(taken.map_or(failed, |taken| self.port_is_taken(service, &taken)))
+            }
         }
+    }
+
+    /// Says which port is taken, by whom, and where the file asks for it.
+    fn port_is_taken(&self, service: &ServiceName, taken: &TakenPort) -> Diagnostic {
+        let project = self.tools.project;
+        let by = taken
+            .by
+            .as_ref()
+            .map_or(String::new(), |by| format!(" by {by}"));
+        let number = taken.number.to_string();
+        let ports = project.services.get(service).map(|one| &one.ports[..]);
+        let index = ports.and_then(|ports| ports.iter().position(|port| port.published == number));
+        let place = index
+            .and_then(|index| project.place(&["services", service, "ports", &index.to_string()]));
+        Diagnostic::error(format!(
+            "port {number}, which service `{service}` publishes, is taken{by}"
+        ))
+        .at(place.or_else(|| project.place(&["services", service, "ports"])))
+        .hint(taken.mend.clone())
     }
 
     /// Writes the configs and secrets into a container that are no files of the host.

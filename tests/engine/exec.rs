@@ -339,7 +339,7 @@ fn the_detach_keys_leave_the_program_running() {
     let mut terminal = project.terminal(&["exec", "web", "sh", "-c", script]);
     terminal.expect("ready");
     terminal.send("\x18q");
-    assert_eq!(terminal.end().0, 0);
+    assert_eq!(terminal.end().0, 1);
     until(PATIENCE, "the program's file", || {
         project.path("proof").exists().then_some(())
     });

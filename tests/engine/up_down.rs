@@ -305,3 +305,32 @@ fn a_changed_volume_is_made_anew_only_with_consent() {
     assert_eq!(kind(), "new");
     assert!(is(&states(&project), &[("web-1", "running")]));
 }
+
+#[test]
+fn a_port_that_is_taken_is_told_with_its_holder_and_nothing_stays_behind() {
+    let held = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
+    let port = held.local_addr().unwrap().port();
+    let file = format!(
+        "services:\n  web:\n    image: busybox\n    command: sleep 60\n    ports: ['{port}:80']\n"
+    );
+    let project = Project::new("taken").file("compose.yaml", &file);
+    let refused = project.dco(&["up", "-d"]).exits(1);
+    let process = format!("is taken by process {}", std::process::id());
+    assert!(refused.stderr.contains(&process), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("compose.yaml:5"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(project.containers().len(), 0);
+    drop(held);
+    project.dco(&["up", "-d", "--no-settle"]).ok();
+    let other = Project::new("taken").file("compose.yaml", &file);
+    let refused = other.dco(&["up", "-d"]).exits(1);
+    let container = format!(
+        "is taken by container `{0}-web-1` of project `{0}`",
+        project.name()
+    );
+    assert!(refused.stderr.contains(&container), "{}", refused.stderr);
+    assert_eq!(other.containers().len(), 0);
+}

@@ -202,7 +202,7 @@ async fn attend(
         detach,
     };
     match session.run().await? {
-        End::Detached => Ok(0),
+        End::Detached => Err(super::attach::left()),
         End::Finished => {
             let state = engine.inspect_exec(exec).await?;
             // The engine counts in 32 bits, a process in 8.

@@ -165,7 +165,7 @@ fn read_stdin() -> mpsc::Receiver<Vec<u8>> {
 /// Gives the program's terminal the window's size, now and whenever that changes.
 async fn follow_size(engine: &Engine, target: &Sized<'_>) {
     /// A program is started a moment after its streams are there, and refuses a size before.
-    const RETRIES: u32 = 20;
+    const RETRIES: u32 = 500;
     const PAUSE: Duration = Duration::from_millis(10);
     let changes = signal(SignalKind::window_change());
     let give = async || match (size(), target) {
