@@ -259,7 +259,7 @@ fn hashes(args: &Args, cx: &Context) -> Result<String> {
     let mut text = String::new();
     for name in names {
         let Some(service) = project.services.get(name) else {
-            return Err(Diagnostic::error(format!("no such service: `{name}`")).into());
+            return Err(Diagnostic::error(format!("no such service: {name}")).into());
         };
         text.push_str(&format!("{name} {}\n", hash::service(service, form)));
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use futures_util::StreamExt;
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::json;
@@ -34,7 +34,7 @@ pub struct Args {
     services: Vec<String>,
 }
 
-/// Prints events until the engine ends, or until `--until`.
+/// Prints events until the engine ends, or until `--until`; either fails.
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     let project = cx.project_name()?;
     let now = Timestamp::now();
@@ -55,7 +55,8 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
             report::print(&line(&event, args, &zone))?;
         }
     }
-    Ok(ExitCode::SUCCESS)
+    // Docker Compose's end, for whoever tests for it.
+    bail!("EOF")
 }
 
 /// A moment as the engine takes it: what is a span is that long ago.

@@ -135,7 +135,7 @@ impl Project {
 
     fn no_such_service(&self, name: &str) -> Diagnostic {
         let all = || self.services.keys().chain(self.disabled_services.keys());
-        let error = Diagnostic::error(format!("no such service: `{name}`"));
+        let error = Diagnostic::error(format!("no such service: {name}"));
         match nearest(name, all().map(|service| &**service)) {
             Some(near) if near != name => error.hint(format!("did you mean `{near}`?")),
             _ => {

@@ -200,7 +200,8 @@ fn wait_ends_as_the_container_does_and_events_tell_of_it() {
     }
     let events = project
         .dco(&["events", "--json", "--since", "10m", "--until", "0s", "web"])
-        .ok();
+        .exits(1);
+    assert_eq!(events.stderr, "error: EOF\n");
     let actions: Vec<String> = events
         .stdout
         .lines()

@@ -4,8 +4,14 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::exec::{container, project};
+use super::exec::container;
 use crate::support::{PATIENCE, Project, engine, until};
+
+/// A project whose containers the test makes itself.
+fn project(subject: &str) -> Project {
+    let services = "services: {a: &it {image: busybox}, b: *it, bb: *it, late: *it}\n";
+    Project::new(subject).file("compose.yaml", services)
+}
 
 fn shell(project: &Project, service: &str, script: &str) -> String {
     let body = json!({"Image": "busybox", "Cmd": ["sh", "-c", script]});
@@ -87,6 +93,12 @@ fn ranges_and_choices_hold() {
     assert_eq!(
         wrong.stderr,
         "error: --index requires one service to be selected\n"
+    );
+    let wrong = project.dco(&["logs", "nosuch"]).exits(1);
+    assert!(
+        wrong.stderr.starts_with("error: no such service: nosuch\n"),
+        "{}",
+        wrong.stderr
     );
     let wrong = project.dco(&["logs", "--since", "yesterday"]).exits(1);
     assert_eq!(

@@ -16,6 +16,7 @@ use crate::engine::{
     Engine, Framing, LogLines, LogRange, Which, container, labelled, watch_project,
 };
 use crate::plan::observed::Container;
+use crate::project::Along;
 use crate::report::log::LogStyle;
 use crate::text::moment;
 use follow::Follower;
@@ -87,7 +88,7 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     let range = args.range()?;
     let pattern = args.grep.as_deref().map(Regex::new).transpose()?;
     let engine = cx.engine()?;
-    let project = cx.project_name()?;
+    let (project, services) = args.subjects(cx)?;
     // Subscribed before the list, so that no start falls between them.
     let events = match args.follow {
         true => Some(watch_project(&engine, &project).await?),
@@ -95,7 +96,7 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     };
     let chosen = Chosen {
         project: &project,
-        services: &args.services,
+        services: &services,
         index: args.index,
     };
     let containers = chosen.list(&engine).await?;
@@ -130,6 +131,23 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
 }
 
 impl Args {
+    /// The project, and the services that are named, each of which has to be in its files where
+    /// these are read.
+    fn subjects(&self, cx: &Context) -> Result<(String, Vec<String>)> {
+        if self.services.is_empty() {
+            return Ok((cx.project_name()?, Vec::new()));
+        }
+        let (project, name) = cx.named_project()?;
+        let services = match project {
+            Some(project) => {
+                let chosen = project.select(&self.services, Along::Nothing)?;
+                chosen.services.keys().map(ToString::to_string).collect()
+            }
+            None => self.services.clone(),
+        };
+        Ok((name, services))
+    }
+
     fn range(&self) -> Result<LogRange> {
         let now = jiff::Timestamp::now();
         let zone = jiff::tz::TimeZone::system();
