@@ -46,6 +46,7 @@ mod plan;
 mod port;
 mod project;
 mod ps;
+mod pull;
 mod ready;
 mod restart;
 mod rm;
@@ -188,6 +189,7 @@ const VERBS: &[Verb] = &[
     verb!(plan, "Show what `up` would do").own(),
     verb!(port, "Print the public port for a port binding"),
     verb!(ps, "List containers"),
+    verb!(pull, "Pull the images of services"),
     verb!(ready, "Wait until services, addresses and URLs are ready").own(),
     verb!(restart, "Restart containers").winds_down(),
     verb!(rm, "Remove containers that do not run").winds_down(),

@@ -15,6 +15,7 @@ mod identity;
 mod lists;
 mod logs;
 mod probe;
+mod pull;
 mod ready;
 mod recreate;
 mod run;

@@ -67,7 +67,7 @@ pub(super) struct Quiet {
 
 impl Quiet {
     /// The events, without those.
-    fn hush(self, events: Events) -> Events {
+    pub(super) fn hush(self, events: Events) -> Events {
         Events::new(move |event| {
             let hushed = match &event {
                 Event::Progress { resource, .. } => {
