@@ -27,6 +27,7 @@ pub struct Args {
 /// Creates what is missing, and replaces what differs.
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     let mut project = cx.load_project(&args.services, Along::Dependencies)?;
+    super::up::refuse_foreign(&project)?;
     scale(&mut project, &args.shape.scale)?;
     let source = Source::Loaded(Box::new(project));
     let work = Work::open(cx, source, Waits::Compose).await?;

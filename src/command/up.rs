@@ -183,6 +183,7 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     if project.services.is_empty() {
         bail!("no service selected");
     }
+    refuse_foreign(&project)?;
     scale(&mut project, &args.shape.scale)?;
     let source = Source::Loaded(Box::new(project));
     let work = Work::open(cx, source, waits(cx, args.no_infer)).await?;
@@ -368,6 +369,30 @@ pub(super) fn pull_policy(text: &str) -> Result<Option<PullPolicy>> {
         Some(policy) => Ok(Some(policy)),
         None => bail!("invalid --pull option \"{text}\""),
     }
+}
+
+/// Refuses what other programs would have to do, rather than to pass it over.
+pub(super) fn refuse_foreign(project: &Project) -> Result<()> {
+    for (name, service) in &project.services {
+        if let Some(provider) = &service.provider {
+            return Err(Diagnostic::error(format!(
+                "service `{name}` is given by `{}`, a provider: these are not supported yet",
+                provider.r#type
+            ))
+            .at(project.place(&["services", name, "provider"]))
+            .hint("name the other services on the command line, with `--no-deps` where they depend on it")
+            .into());
+        }
+        if !service.models.is_empty() {
+            return Err(Diagnostic::error(format!(
+                "service `{name}` asks for a model: these are not supported yet"
+            ))
+            .at(project.place(&["services", name, "models"]))
+            .hint("run the model yourself, and give the service its URL in `environment`")
+            .into());
+        }
+    }
+    Ok(())
 }
 
 /// Applies `--scale web=3`.

@@ -133,3 +133,25 @@ services:
         up.stderr
     );
 }
+
+#[test]
+fn what_another_program_would_have_to_give_is_refused_and_not_passed_over() {
+    let project = Project::new("foreign").file(
+        "compose.yaml",
+        "services:\n  db:\n    provider:\n      type: cloud\n  web:\n    image: busybox\n",
+    );
+    let refused = project.dco(&["up", "-d"]).exits(1);
+    assert!(
+        refused
+            .stderr
+            .contains("service `db` is given by `cloud`, a provider"),
+        "{}",
+        refused.stderr
+    );
+    assert!(
+        refused.stderr.contains("compose.yaml:"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(project.containers().len(), 0);
+}
