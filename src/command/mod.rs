@@ -21,6 +21,7 @@ mod attached;
 mod autopsy;
 mod build;
 mod builds;
+mod commit;
 mod complete;
 mod completion;
 mod config;
@@ -168,6 +169,7 @@ macro_rules! verb {
 const VERBS: &[Verb] = &[
     verb!(attach, "Stand in front of a container's main process").winds_down(),
     verb!(build, "Build the images of services"),
+    verb!(commit, "Create an image from what a container has become"),
     verb!(completion, "Print the completion script of a shell").own(),
     verb!(config, "Show the project as dco understands it"),
     verb!(create, "Create containers, and do not start them").winds_down(),

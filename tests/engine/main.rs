@@ -8,6 +8,7 @@ mod broken;
 mod build;
 mod builder;
 mod client;
+mod commit;
 mod exec;
 mod harness;
 mod hooks;
