@@ -34,6 +34,7 @@ mod down;
 mod env;
 mod events;
 mod exec;
+mod export;
 mod global;
 mod help;
 mod images;
@@ -182,6 +183,7 @@ const VERBS: &[Verb] = &[
     .own(),
     verb!(events, "Receive real time events from containers"),
     verb!(exec, "Run a command in a running container"),
+    verb!(export, "Export a container's file system as a tar"),
     verb!(help, "Show the help of a command, or explain a topic").own(),
     verb!(images, "List images used by the created containers"),
     verb!(kill, "Send a signal to running containers").winds_down(),

@@ -10,6 +10,7 @@ mod builder;
 mod client;
 mod commit;
 mod exec;
+mod export;
 mod harness;
 mod hooks;
 mod identity;
