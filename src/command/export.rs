@@ -123,7 +123,7 @@ impl Sink {
             Self::File {
                 part, path, whole, ..
             } => {
-                fs::rename(&part, &path)
+                fs::rename(part, &path)
                     .with_context(|| format!("cannot write `{}`", path.display()))?;
                 *whole = true;
             }
