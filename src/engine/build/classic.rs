@@ -103,6 +103,7 @@ fn call(build: &ImageBuild, dockerfile: &str) -> Call {
         .query("version", 1)
         .query("dockerfile", dockerfile)
         .query("rm", 1)
+        .query("forcerm", 1)
         .query("buildargs", json(&build.args))
         .query("labels", json(&build.labels))
         .query_if("target", text(&build.target))
