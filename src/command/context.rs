@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::interactive::DetachKeys;
-use super::{Globals, Identity};
+use super::{Globals, Identity, preferences};
 use crate::engine::{DockerConfig, Engine, Selection, TlsFlags};
 use crate::event::Events;
 use crate::report::{Reporter, Style};
@@ -28,7 +28,10 @@ pub struct Context {
 impl Context {
     /// Looks at the process, and at the flags that say how dco speaks; `verb` heads its progress.
     pub fn new(globals: Globals, identity: Identity, verb: &str) -> Result<Self> {
-        let env = Environment::of_process();
+        let mut env = Environment::of_process();
+        if let Some(path) = preferences::path(&|name| env.get(name).map(str::to_owned)) {
+            env.preferred = preferences::load(&path)?;
+        }
         let terminal = Terminal::of_process();
         let style = Style::decide(&globals, &env, terminal)?;
         let reporter = Reporter::new(style, verb);
@@ -109,24 +112,26 @@ impl Context {
     }
 }
 
-/// The variables of the process, as far as they are text.
+/// The variables of the process, as far as they are text, and what the user prefers where they
+/// say nothing.
 #[derive(Clone, Debug, Default)]
-pub struct Environment(BTreeMap<String, String>);
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+    preferred: BTreeMap<&'static str, String>,
+}
 
 impl Environment {
     fn of_process() -> Self {
         let text = |(key, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((key.into_string().ok()?, value.into_string().ok()?))
         };
-        Self(std::env::vars_os().filter_map(text).collect())
+        std::env::vars_os().filter_map(text).collect()
     }
 
-    /// A variable that is set and not empty.
+    /// A variable that is set and not empty, else what the user prefers.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        let set = self.variables.get(name).filter(|value| !value.is_empty());
+        set.or_else(|| self.preferred.get(name)).map(String::as_str)
     }
 
     /// Whether a variable says yes, in the words that Docker Compose takes.
@@ -139,15 +144,18 @@ impl Environment {
         matches!(value.as_str(), "1" | "t" | "true" | "y" | "yes")
     }
 
-    /// Every variable.
+    /// Every variable of the process, as compose files see them.
     pub fn all(&self) -> &BTreeMap<String, String> {
-        &self.0
+        &self.variables
     }
 }
 
 impl FromIterator<(String, String)> for Environment {
     fn from_iter<T: IntoIterator<Item = (String, String)>>(variables: T) -> Self {
-        Self(variables.into_iter().collect())
+        Self {
+            variables: variables.into_iter().collect(),
+            preferred: BTreeMap::new(),
+        }
     }
 }
 

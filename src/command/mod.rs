@@ -46,6 +46,7 @@ mod parse;
 mod pause;
 mod plan;
 mod port;
+mod preferences;
 mod project;
 mod ps;
 mod pull;

@@ -131,3 +131,26 @@ fn a_reader_that_goes_away_ends_it_quietly() {
         .unwrap();
     assert_eq!(full.status.code(), Some(1));
 }
+
+#[test]
+fn what_a_user_prefers_is_read_and_a_variable_comes_first() {
+    let project =
+        Project::offline("preferences").file("config/dco/config.yaml", "progress: fancy\n");
+    let folder = project.dir().join("config").display().to_string();
+    let project = project.env("XDG_CONFIG_HOME", &folder);
+    let done = project.dco(&["ls"]).exits(1);
+    assert_eq!(
+        done.stderr,
+        "error: unsupported --progress value \"fancy\"\n"
+    );
+    project.dco(&["--progress", "plain", "version"]).ok();
+    let project = project.env("COMPOSE_PROGRESS", "quiet");
+    project.dco(&["version"]).ok();
+    project.write("config/dco/config.yaml", "progress: [\n");
+    let done = project.dco(&["version"]).exits(1);
+    assert!(
+        done.stderr.contains("config/dco/config.yaml:1:11"),
+        "{}",
+        done.stderr
+    );
+}
