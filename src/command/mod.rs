@@ -28,6 +28,7 @@ mod config;
 mod consent;
 mod containers;
 mod context;
+mod cp;
 mod create;
 mod doctor;
 mod down;
@@ -174,6 +175,10 @@ const VERBS: &[Verb] = &[
     verb!(commit, "Create an image from what a container has become"),
     verb!(completion, "Print the completion script of a shell").own(),
     verb!(config, "Show the project as dco understands it"),
+    verb!(
+        cp,
+        "Copy files between a container and the local file system"
+    ),
     verb!(create, "Create containers, and do not start them").winds_down(),
     verb!(doctor, "Say what stands in the way on this machine").own(),
     verb!(down, "Stop and remove containers and networks").winds_down(),

@@ -36,6 +36,8 @@ impl PathStat {
     const DIRECTORY: u32 = 1 << 31;
     /// Go's bit of a symbolic link.
     const SYMLINK: u32 = 1 << 27;
+    /// Go's bit of a device.
+    const DEVICE: u32 = 1 << 26;
     /// Go's bits of everything that is no regular file: directory, link, pipe, socket, device,
     /// character device, irregular.
     const SPECIAL: u32 =
@@ -54,6 +56,11 @@ impl PathStat {
     /// It is a plain file.
     pub fn is_file(&self) -> bool {
         self.mode & Self::SPECIAL == 0
+    }
+
+    /// It is a device, of blocks or of characters.
+    pub fn is_device(&self) -> bool {
+        self.mode & Self::DEVICE != 0
     }
 
     /// The permission bits, as `chmod` takes them.

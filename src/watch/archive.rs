@@ -78,7 +78,7 @@ fn append<W: Write>(archive: &mut Builder<W>, inside: &Path, outside: &Path) -> 
         let size = file.metadata()?.len();
         header.set_entry_type(EntryType::Regular);
         header.set_size(size);
-        archive.append_data(&mut header, name, Exactly { file, left: size })?;
+        archive.append_data(&mut header, name, Exactly::new(file, size))?;
     } else {
         return Ok(false);
     }
@@ -86,9 +86,16 @@ fn append<W: Write>(archive: &mut Builder<W>, inside: &Path, outside: &Path) -> 
 }
 
 /// Reads exactly so many bytes of a file: zeros where it shrank, no more where it grew.
-struct Exactly {
+pub struct Exactly {
     file: std::fs::File,
     left: u64,
+}
+
+impl Exactly {
+    /// Reads so many bytes of a file.
+    pub fn new(file: std::fs::File, bytes: u64) -> Self {
+        Self { file, left: bytes }
+    }
 }
 
 impl Read for Exactly {

@@ -9,6 +9,7 @@ mod build;
 mod builder;
 mod client;
 mod commit;
+mod cp;
 mod exec;
 mod export;
 mod harness;

@@ -9,6 +9,7 @@
 //!   after: [up -d]           # what the same tool runs first; `!` before a word of the shell
 //!   env: {KEY: value}
 //!   stdin: text
+//!   then: [find out]         # lines of the shell that look at what the run left
 //!   sort: true               # the order of the lines means nothing
 //!   only: [code, engine]     # what is compared; else stdout, code and engine
 //!   meant: why               # dco is another on purpose
@@ -37,6 +38,8 @@ struct Invocation {
     env: BTreeMap<String, String>,
     #[serde(default)]
     stdin: String,
+    #[serde(default)]
+    then: Vec<String>,
     #[serde(default)]
     sort: bool,
     #[serde(default = "everything")]
@@ -135,7 +138,11 @@ fn outcome(
     let before = Holding::of(place);
     let run = tool.run_with(place, &words(&place.named(&case.run)), &case.stdin);
     let after = Holding::of(place);
-    let mut stdout = normal::text(place, &[&before, &after], &run.stdout);
+    let mut text = run.stdout;
+    for line in &case.then {
+        text.push_str(&look(place, line));
+    }
+    let mut stdout = normal::text(place, &[&before, &after], &text);
     if case.sort {
         let mut lines: Vec<_> = stdout.lines().collect();
         lines.sort_unstable();
@@ -147,6 +154,16 @@ fn outcome(
         code: run.code,
         engine: normal::holding(place, &after),
     })
+}
+
+/// What a line of the shell prints, errors too.
+fn look(place: &Place, line: &str) -> String {
+    let output = Command::new("sh")
+        .args(["-c", &format!("exec 2>&1\n{}", place.named(line))])
+        .current_dir(&place.dir)
+        .output();
+    let output = output.unwrap_or_else(|cause| panic!("parity: {line}: {cause}"));
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// Runs what has to be there first: the tool's own words, or after `!` a line of the shell.
