@@ -15,7 +15,8 @@ cargo build --quiet --release --target "$triple" "${bins[@]}"
 mkdir -p artifacts
 for target in "${targets[@]}"; do
     mkdir -p "corpus/$target"
-    seeds=("corpus/$target"); [ ! -d "seeds/$target" ] || seeds+=("seeds/$target")
+    seeds=("corpus/$target" "seeds/$target")
+    [ "$target" != project ] || seeds+=(../tests/parity/attributes ../tests/fixtures)
     printf '%s: ' "$target"
     "target/$triple/release/$target" -max_total_time="$seconds" -timeout=1 -rss_limit_mb=500 \
         -dict="dictionaries/$target" -verbosity=0 -print_final_stats=1 -artifact_prefix="artifacts/$target-" "${seeds[@]}" 2>&1 |

@@ -73,7 +73,7 @@ impl<'c, 'r> Loader<'c, 'r> {
             Some("-") => "<stdin>".to_owned(),
             _ => display_path(path, &self.cx.request.cwd),
         };
-        let text = match read::text(path) {
+        let text = match self.cx.request.disk.text(path) {
             Ok(text) => text,
             Err(error) => {
                 let mut diagnostic = Diagnostic::error(format!("cannot read `{name}`: {error}"))

@@ -61,7 +61,7 @@ pub fn project_files(cx: &mut Context<'_>, dir: &Path) -> Phase<Vec<(PathBuf, Sp
         }
     }
     let own = dir.join(".env");
-    Ok(match own.exists() && !own.is_dir() {
+    Ok(match cx.request.disk.has(&own) {
         true => vec![(own, Span::default())],
         false => Vec::new(),
     })
@@ -76,7 +76,7 @@ pub fn with_files(
     let mut read_so_far: BTreeMap<String, (String, Span)> = BTreeMap::new();
     for (path, named) in files {
         let name = display_path(path, &cx.request.cwd);
-        let text = match read::text(path) {
+        let text = match cx.request.disk.text(path) {
             Ok(text) => text,
             Err(error) => {
                 let error =

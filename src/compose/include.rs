@@ -163,7 +163,7 @@ impl Loader<'_, '_> {
     ) -> Phase<Vec<(PathBuf, Span)>> {
         if entry.env_files.is_empty() {
             let own = PathBuf::from(join(project, ".env"));
-            return Ok(match own.is_file() {
+            return Ok(match self.cx.request.disk.has(&own) {
                 true => vec![(own, Span::default())],
                 false => Vec::new(),
             });

@@ -44,6 +44,7 @@ use std::path::PathBuf;
 pub use consistency::container_names;
 pub use environment::{resolve_files, resolve_labels};
 pub use load::{Tree, load, load_name, load_tree, normalize_name};
+pub use read::Disk;
 
 /// What to load, and what with.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +63,8 @@ pub struct Request {
     pub cwd: PathBuf,
     /// The process's environment.
     pub environment: BTreeMap<String, String>,
+    /// Where the files are read.
+    pub disk: Disk,
     /// Which phases run.
     pub options: Options,
 }

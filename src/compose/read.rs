@@ -1,9 +1,10 @@
 //! Reading a file, a pipe or standard input, within bounds: nothing that is no text of a sane size
 //! is taken, and nothing is waited for without end.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -12,6 +13,40 @@ use std::time::Duration;
 const LARGEST: u64 = 64 << 20;
 /// A pipe that says nothing for so long has nothing to say.
 const SILENCE: Duration = Duration::from_secs(1);
+
+/// Where the files of a project lie.
+#[derive(Clone, Debug, Default)]
+pub enum Disk {
+    /// On this machine.
+    #[default]
+    Real,
+    /// Here, by their absolute paths: no other file is looked at.
+    Memory(BTreeMap<PathBuf, String>),
+}
+
+impl Disk {
+    /// The text of a file; of standard input for `-`.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn text(&self, path: &Path) -> Result<String, Error> {
+        match self {
+            Self::Real => text(path),
+            Self::Memory(files) => match files.get(path) {
+                Some(text) => Ok(text.clone()),
+                None => Err(Error::System(io::ErrorKind::NotFound.into())),
+            },
+        }
+    }
+
+    /// Whether there is such a file, and it is no directory.
+    pub fn has(&self, path: &Path) -> bool {
+        match self {
+            Self::Real => path.exists() && !path.is_dir(),
+            Self::Memory(files) => files.contains_key(path),
+        }
+    }
+}
 
 /// Why a file cannot be read.
 #[derive(Debug)]

@@ -28,6 +28,7 @@ impl Context {
             env_files: globals.env_file.clone(),
             cwd: std::env::current_dir()?,
             environment: self.env.all().clone(),
+            disk: compose::Disk::Real,
             options: compose::Options::default(),
         })
     }
