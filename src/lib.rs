@@ -16,6 +16,7 @@
 //! | — | *pure below this line* |
 //! | [`plan`] | desired + observed → [`plan::Plan`], which prints itself |
 //! | [`convert`] | service → engine request bodies |
+//! | [`lint`] | what a project says and hardly means |
 //! | [`gate`] | which gates a dependency needs; (condition, observation, now) → verdict |
 //! | [`compose`] | `load()`: from files to a [`project::Project`], phase by phase |
 //! | [`graph`] | services and their edges |
@@ -33,6 +34,7 @@ pub mod execute;
 pub mod gate;
 pub mod graph;
 pub mod hash;
+pub mod lint;
 pub mod name;
 pub mod plan;
 pub mod project;

@@ -186,7 +186,7 @@ fn project(args: &Args, cx: &Context) -> Result<String> {
         None | Some("yaml") if args.origin => {
             let note = |path: &[&str]| {
                 let origin = project.origin(path);
-                Some(super::env::describe(&origin.unwrap_or_default()))
+                Some(origin.unwrap_or_default().to_string())
             };
             compose::emit::annotated(&project.render(Form::Yaml), &note)
         }

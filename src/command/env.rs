@@ -1,14 +1,19 @@
 //! `dco env`: the environment of a service, and where each value comes from.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
 
 use super::Context;
+use super::work::text_files;
+use crate::compose;
 use crate::compose::explain::{Explained, Given, explain};
 use crate::diagnostic::Diagnostic;
+use crate::gate::{Reading, Waits, edges};
+use crate::lint::lint;
 use crate::name::ServiceName;
-use crate::project::{Along, Origin};
+use crate::project::{Along, Project};
 use crate::report;
 use crate::text::nearest::nearest;
 use crate::text::secret;
@@ -37,7 +42,8 @@ pub struct Args {
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     let request = cx.load_request()?;
     let names = [args.service.clone()];
-    let project = cx.load_with(&request)?.select(&names, Along::Nothing)?;
+    let whole = cx.load_with(&request)?;
+    let project = whole.clone().select(&names, Along::Nothing)?;
     let service = ServiceName::from(args.service.as_str());
     let mut all = explain(&project, &service, &request.cwd)?;
     if let Some(key) = &args.key {
@@ -47,12 +53,34 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
             return Err(unknown(&args.service, key, &known).into());
         }
     }
+    let mut resolved = project.clone();
+    compose::resolve_files(&mut resolved, &request.cwd)?;
+    for warning in &resolved.warnings[project.warnings.len()..] {
+        cx.reporter().show(warning);
+    }
+    warn(cx, whole, &service, &request.cwd);
     let rows = all.iter().flat_map(|one| rows(one, args.show));
     report::print(&report::table::section(
         &["VARIABLE", "VALUE", "FROM"],
         rows,
     ))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says what is odd about the variables of the service, and about those that they have to fit.
+fn warn(cx: &Context, mut project: Project, service: &ServiceName, cwd: &Path) {
+    // Another service's env file that is not there is not asked about here.
+    if compose::resolve_files(&mut project, cwd).is_err() {
+        return;
+    }
+    let reading = Reading {
+        waits: Waits::Inferred,
+        files: &text_files,
+    };
+    let findings = lint(&project, &edges(&project, &reading));
+    for finding in findings.iter().filter(|one| one.services.contains(service)) {
+        cx.reporter().show(&finding.warning);
+    }
 }
 
 fn unknown(service: &str, key: &str, known: &[String]) -> Diagnostic {
@@ -67,7 +95,7 @@ fn rows(one: &Explained, show: bool) -> impl Iterator<Item = Vec<String>> + '_ {
     one.sources.iter().enumerate().map(move |(index, given)| {
         let hidden = if index == 0 { "" } else { "hidden: " };
         let name = if index == 0 { one.key.as_str() } else { "" };
-        let from = format!("{hidden}{}", describe(&given.origin));
+        let from = format!("{hidden}{}", given.origin);
         vec![name.to_owned(), shown(&one.key, given, show), from]
     })
 }
@@ -85,22 +113,4 @@ fn shown(key: &str, given: &Given, show: bool) -> String {
         .replace('\\', "\\\\")
         .replace('\n', "\\n")
         .replace('\t', "\\t")
-}
-
-/// `compose.yaml:12, TAG from .env:3`.
-pub fn describe(origin: &Origin) -> String {
-    let place = origin.place.as_ref().map(|place| place.to_string());
-    let variables = origin
-        .variables
-        .iter()
-        .map(|variable| match &variable.source {
-            crate::project::VariableSource::Default => format!("default of {}", variable.name),
-            crate::project::VariableSource::Unset => format!("{} is not set", variable.name),
-            source => format!("{} from {source}", variable.name),
-        });
-    let parts: Vec<String> = place.into_iter().chain(variables).collect();
-    match parts.is_empty() {
-        true => "default".to_owned(),
-        false => parts.join(", "),
-    }
 }

@@ -11,6 +11,7 @@ use super::settle::settle;
 use super::work::{Manner, Quiet, Source, Work, grace, is_strict, waits};
 use crate::diagnostic::Diagnostic;
 use crate::execute::{Cleanup, Report};
+use crate::lint::lint;
 use crate::name::ServiceName;
 use crate::plan::{
     self, Anonymous, BuildPolicy, Extent, Orphans, PullPolicy, Recreate, UpPolicy, Wait,
@@ -197,6 +198,11 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         return super::plan::show(&plan);
     }
     warn_of_orphans(cx, &work, policy.orphans);
+    if !is_strict(cx) {
+        for finding in lint(&work.project, &work.edges) {
+            cx.reporter().show(&finding.warning);
+        }
+    }
     work.say_edges(&plan);
     let manner = Manner {
         anonymous: policy.anonymous,

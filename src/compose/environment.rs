@@ -10,6 +10,7 @@ use super::dotenv::{self, Entry};
 use super::node::Span;
 use super::read;
 use super::sources::{Sources, absolute, display_path};
+use super::{explain, swallowed};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::project::{EnvFile, Origin, Origins, Project, Provenance};
 
@@ -94,6 +95,9 @@ pub fn with_files(
         let earlier = |key: &str| read_so_far.get(key).map(|(value, _)| value.as_str());
         match dotenv::parse(&text, &outer, &earlier) {
             Ok(entries) => {
+                let place = |at: &_| cx.sources.place(span(number, at));
+                let lost: Vec<Diagnostic> = swallowed::in_file(&text, &entries, place).collect();
+                cx.warnings.extend(lost);
                 for entry in entries {
                     let at = span(number, &entry.at);
                     read_so_far.insert(entry.key, (entry.value, at));
@@ -132,7 +136,8 @@ fn malformed(error: &dotenv::Error, place: Option<Place>) -> Diagnostic {
 /// Reads the `env_file` and `label_file` entries of every service into its environment and labels.
 ///
 /// What a service says itself goes before its files; of several files the later wins. The lists of
-/// files are dropped, as they have been folded in.
+/// files are dropped, as they have been folded in. What is odd in them is added to the project's
+/// warnings.
 ///
 /// # Errors
 /// A file that is missing and required, or malformed.
@@ -162,6 +167,7 @@ fn resolve(project: &mut Project, cwd: &Path, env_files: EnvFiles) -> Result<(),
         texts: BTreeMap::new(),
         found: BTreeMap::new(),
         errors: Vec::new(),
+        warnings: Vec::new(),
     };
     let mut services = std::mem::take(&mut project.services);
     for (name, service) in &mut services {
@@ -172,6 +178,7 @@ fn resolve(project: &mut Project, cwd: &Path, env_files: EnvFiles) -> Result<(),
         }
         if !service.env_file.is_empty() && env_files == EnvFiles::Read {
             let own = service.environment.clone();
+            let mut lines: BTreeMap<String, Place> = BTreeMap::new();
             let mut all: BTreeMap<String, String> = own
                 .iter()
                 .filter_map(|(key, value)| Some((key.clone(), value.clone()?)))
@@ -185,10 +192,15 @@ fn resolve(project: &mut Project, cwd: &Path, env_files: EnvFiles) -> Result<(),
                         .or_else(|| own.get(key)?.as_ref())
                         .map(String::as_str)
                 };
-                let entries = files.env_file(file, named, &outer, &all);
-                for (entry, at) in entries {
-                    let place = (name.to_string(), "environment", entry.key.clone());
-                    files.found.insert(place, at);
+                let Some((number, entries)) = files.env_file(file, named, &outer, &all) else {
+                    continue;
+                };
+                for entry in entries {
+                    let origin = files.origin(number, &entry, &lines, &outer);
+                    let place = origin.place.clone();
+                    lines.extend(place.map(|place| (entry.key.clone(), place)));
+                    let found = (name.to_string(), "environment", entry.key.clone());
+                    files.found.insert(found, origin);
                     all.insert(entry.key, entry.value);
                 }
             }
@@ -201,10 +213,13 @@ fn resolve(project: &mut Project, cwd: &Path, env_files: EnvFiles) -> Result<(),
             let index = index.to_string();
             let named = project.place(&["services", name, "label_file", &index]);
             let earlier = service.labels.clone();
-            let entries = files.label_file(path, named, &earlier);
-            for (entry, at) in entries {
-                let place = (name.to_string(), "labels", entry.key.clone());
-                files.found.insert(place, at);
+            let Some((number, entries)) = files.label_file(path, named, &earlier) else {
+                continue;
+            };
+            for entry in entries {
+                let origin = files.origin(number, &entry, &BTreeMap::new(), &|_| None);
+                let found = (name.to_string(), "labels", entry.key.clone());
+                files.found.insert(found, origin);
                 service.labels.insert(entry.key, entry.value);
             }
         }
@@ -212,21 +227,28 @@ fn resolve(project: &mut Project, cwd: &Path, env_files: EnvFiles) -> Result<(),
         service.label_file.clear();
     }
     project.services = services;
+    project.warnings.append(&mut files.warnings);
     if !files.errors.is_empty() {
         return Err(Diagnostics(files.errors));
     }
     if !files.found.is_empty() {
         project.provenance = Provenance(Some(Arc::new(WithFiles {
             inner: project.provenance.clone(),
-            sources: files.sources,
             found: files.found,
         })));
     }
     Ok(())
 }
 
+/// A look-up of values that live longer than they have to.
+fn shorter<'s, 'e: 's>(
+    lookup: &'s dyn Fn(&str) -> Option<&'e str>,
+) -> impl Fn(&str) -> Option<&'s str> {
+    move |key| lookup(key)
+}
+
 /// A service, `environment` or `labels`, and a key.
-type Found = BTreeMap<(String, &'static str, String), Span>;
+type Found = BTreeMap<(String, &'static str, String), Origin>;
 
 struct Files<'c> {
     sources: Sources,
@@ -234,6 +256,7 @@ struct Files<'c> {
     texts: BTreeMap<String, (u32, Arc<str>)>,
     found: Found,
     errors: Vec<Diagnostic>,
+    warnings: Vec<Diagnostic>,
 }
 
 impl Files<'_> {
@@ -272,34 +295,43 @@ impl Files<'_> {
         file: &EnvFile,
         named: Option<Place>,
         outer: &dyn Fn(&str) -> Option<&'e str>,
-        earlier: &'e BTreeMap<String, String>,
-    ) -> Vec<(Entry, Span)> {
+        earlier: &BTreeMap<String, String>,
+    ) -> Option<(u32, Vec<Entry>)> {
         let (number, text) = match self.text(&file.path) {
             Ok(text) => text,
             Err(read::Error::System(error))
                 if error.kind() == std::io::ErrorKind::NotFound && !file.required.0 =>
             {
-                return Vec::new();
+                return None;
             }
             Err(error) => {
                 self.missing("env file", &file.path, &error, named);
-                return Vec::new();
+                return None;
             }
         };
+        let outer = shorter(outer);
         let entries = match file.format.as_str() {
             "" | ".env" | "dotenv" => {
-                dotenv::parse(&text, outer, &|key| earlier.get(key).map(String::as_str))
+                dotenv::parse(&text, &outer, &|key| earlier.get(key).map(String::as_str))
             }
-            "raw" => dotenv::parse_raw(&text, outer),
+            "raw" => dotenv::parse_raw(&text, &outer),
             format => {
                 let message = format!("`{format}` is no format of env files");
                 let error = Diagnostic::error(message)
                     .at(named)
                     .hint("leave `format` out, or write `raw`");
                 self.errors.push(error);
-                return Vec::new();
+                return None;
             }
         };
+        if let Ok(entries) = &entries {
+            let place = |at: &_| self.sources.place(span(number, at));
+            for warning in swallowed::in_file(&text, entries, place) {
+                if !self.warnings.contains(&warning) {
+                    self.warnings.push(warning);
+                }
+            }
+        }
         self.entries(number, entries)
     }
 
@@ -308,12 +340,12 @@ impl Files<'_> {
         path: &str,
         named: Option<Place>,
         earlier: &BTreeMap<String, String>,
-    ) -> Vec<(Entry, Span)> {
+    ) -> Option<(u32, Vec<Entry>)> {
         let (number, text) = match self.text(path) {
             Ok(text) => text,
             Err(error) => {
                 self.missing("label file", path, &error, named);
-                return Vec::new();
+                return None;
             }
         };
         let entries = dotenv::parse(&text, &|key| earlier.get(key).map(String::as_str), &|_| {
@@ -326,21 +358,29 @@ impl Files<'_> {
         &mut self,
         number: u32,
         entries: Result<Vec<Entry>, dotenv::Error>,
-    ) -> Vec<(Entry, Span)> {
+    ) -> Option<(u32, Vec<Entry>)> {
         match entries {
-            Ok(entries) => {
-                let entries = entries.into_iter();
-                entries
-                    .map(|entry| (span(number, &entry.at), entry))
-                    .map(|(at, entry)| (entry, at))
-                    .collect()
-            }
+            Ok(entries) => Some((number, entries)),
             Err(error) => {
                 let place = self.sources.place(span(number, &error.at));
                 self.errors.push(malformed(&error, place));
-                Vec::new()
+                None
             }
         }
+    }
+
+    /// Where an entry of a file comes from.
+    fn origin<'e>(
+        &self,
+        number: u32,
+        entry: &Entry,
+        lines: &BTreeMap<String, Place>,
+        outside: &dyn Fn(&str) -> Option<&'e str>,
+    ) -> Origin {
+        let file = self.sources.file(number);
+        file.map_or_else(Origin::default, |file| {
+            explain::written(file, entry, lines, outside)
+        })
     }
 }
 
@@ -348,36 +388,41 @@ impl Files<'_> {
 #[derive(Debug)]
 struct WithFiles {
     inner: Provenance,
-    sources: Sources,
     found: Found,
+}
+
+impl WithFiles {
+    fn found(&self, path: &[&str]) -> Option<&Origin> {
+        let [_, service, section, key] = path else {
+            return None;
+        };
+        let section = match *section {
+            "labels" => "labels",
+            "environment" => "environment",
+            _ => return None,
+        };
+        self.found
+            .get(&((*service).to_owned(), section, (*key).to_owned()))
+    }
 }
 
 impl Origins for WithFiles {
     fn place(&self, path: &[&str]) -> Option<Place> {
-        if let Some(place) = self.inner.0.as_ref().and_then(|inner| inner.place(path)) {
-            return Some(place);
-        }
-        let [_, service, section @ ("environment" | "labels"), key] = path else {
-            return None;
-        };
-        let section = if *section == "labels" {
-            "labels"
-        } else {
-            "environment"
-        };
-        let at = self
-            .found
-            .get(&((*service).to_owned(), section, (*key).to_owned()))?;
-        self.sources.place(*at)
+        let inner = self.inner.0.as_ref().and_then(|inner| inner.place(path));
+        inner.or_else(|| self.found(path)?.place.clone())
     }
 
     fn origin(&self, path: &[&str]) -> Option<Origin> {
-        if let Some(origin) = self.inner.0.as_ref().and_then(|inner| inner.origin(path)) {
-            return Some(origin);
-        }
-        self.place(path).map(|place| Origin {
-            place: Some(place),
-            variables: Vec::new(),
-        })
+        let inner = self.inner.0.as_ref().and_then(|inner| inner.origin(path));
+        inner.or_else(|| self.found(path).cloned())
+    }
+
+    fn key_place(&self, path: &[&str]) -> Option<Place> {
+        let inner = self
+            .inner
+            .0
+            .as_ref()
+            .and_then(|inner| inner.key_place(path));
+        inner.or_else(|| self.found(path)?.place.clone())
     }
 }

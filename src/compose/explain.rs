@@ -67,15 +67,8 @@ pub fn explain(
         }
     }
     for (key, value) in own {
-        let mut origin = project
-            .origin(&["services", service, "environment", key])
-            .unwrap_or_default();
-        if is_bare(&origin, key) {
-            origin.variables.push(VariableOrigin {
-                name: key.clone(),
-                source: source_of(project, key),
-            });
-        }
+        let origin = project.origin(&["services", service, "environment", key]);
+        let origin = origin.unwrap_or_default();
         let value = (value.clone()).or_else(|| project.environment.get(key).cloned());
         let given = Given { value, origin };
         variables.entry(key.clone()).or_default().push(given);
@@ -85,19 +78,6 @@ pub fn explain(
         Explained { key, sources }
     });
     Ok(explained.collect())
-}
-
-/// Whether the file only names the variable.
-fn is_bare(origin: &Origin, key: &str) -> bool {
-    let place = origin.place.as_ref();
-    place.is_some_and(|place| place.file.text.get(place.range.clone()) == Some(key))
-}
-
-fn source_of(project: &Project, key: &str) -> VariableSource {
-    match project.environment.contains_key(key) {
-        true => VariableSource::Shell,
-        false => VariableSource::Unset,
-    }
 }
 
 fn entries<'e>(
@@ -134,7 +114,7 @@ fn entries<'e>(
 }
 
 /// The origin of a line of an environment file.
-fn written<'e>(
+pub(super) fn written<'e>(
     file: &Arc<SourceFile>,
     entry: &Entry,
     lines: &BTreeMap<String, Place>,

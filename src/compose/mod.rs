@@ -35,6 +35,7 @@ pub mod schema;
 pub mod shape;
 mod sources;
 mod substitute;
+mod swallowed;
 mod unique;
 pub mod volumes;
 

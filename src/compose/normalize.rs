@@ -220,7 +220,8 @@ fn inherit(node: &mut Node, variables: &Variables, unset: Unset) {
             let Some(map) = node.as_map_mut() else { return };
             for entry in map.iter_mut().filter(|entry| entry.node.is_null()) {
                 if let Some(value) = value(&entry.key) {
-                    entry.node.value = Value::Text(value.into());
+                    // What the file only names stands where the name does.
+                    entry.node = Node::text(value, entry.at);
                 }
             }
             if unset == Unset::Drop {

@@ -42,6 +42,17 @@ impl LoadedOrigins {
         Some(found)
     }
 
+    /// Who sets a variable of a file that was read with `known`.
+    fn source(&self, name: &str, known: &Variables) -> VariableSource {
+        match known.get(name) {
+            None => VariableSource::Unset,
+            Some((_, at)) => match self.sources.place(*at) {
+                Some(place) => VariableSource::File(place),
+                None => VariableSource::Shell,
+            },
+        }
+    }
+
     fn span(&self, path: &[&str]) -> Option<Span> {
         let (key, node) = self.find(path)?;
         // A whole section is pointed at by its key, a scalar by itself.
@@ -51,6 +62,14 @@ impl LoadedOrigins {
             false => Some(node.at),
         }
     }
+}
+
+/// Whether the file only names the variable: `- KEY` or `KEY:`, and not `KEY: KEY`.
+fn is_bare(place: &Place, key: &str) -> bool {
+    let text = &place.file.text;
+    let before = text.get(..place.range.start).unwrap_or_default();
+    let line = before.rsplit('\n').next().unwrap_or_default().trim_end();
+    text.get(place.range.clone()) == Some(key) && !line.ends_with(':')
 }
 
 /// Whether an item is `KEY=value`, or the bare `KEY`.
@@ -74,19 +93,28 @@ impl Origins for LoadedOrigins {
             let lookup = |name: &str| known.get(name).map(|(value, _)| value.as_str());
             let done = interpolate::interpolate(written, &lookup);
             for variable in done.map(|done| done.uses).unwrap_or_default() {
-                let set_at = known.get(&variable.name).map(|(_, at)| *at);
-                let source = match (variable.taken, set_at) {
-                    (Taken::Default, _) => VariableSource::Default,
-                    (_, None) => VariableSource::Unset,
-                    (_, Some(at)) => match self.sources.place(at) {
-                        Some(place) => VariableSource::File(place),
-                        None => VariableSource::Shell,
-                    },
+                let source = match variable.taken {
+                    Taken::Default => VariableSource::Default,
+                    _ => self.source(&variable.name, known),
                 };
                 let name = variable.name;
                 variables.push(VariableOrigin { name, source });
             }
+            if let ([_, _, "environment", key], Some(place)) = (path, &place)
+                && is_bare(place, key)
+            {
+                variables.push(VariableOrigin {
+                    name: (*key).to_owned(),
+                    source: self.source(key, known),
+                });
+            }
         }
         Some(Origin { place, variables })
+    }
+
+    fn key_place(&self, path: &[&str]) -> Option<Place> {
+        let (key, node) = self.find(path)?;
+        self.sources
+            .place(if key.file == 0 { node.at } else { key })
     }
 }

@@ -7,6 +7,7 @@ use super::context::{Context, Variables};
 use super::interpolate::{self, ErrorKind, Taken};
 use super::node::{Node, Span, Value};
 use super::rules::Rules;
+use super::swallowed;
 use crate::diagnostic::Diagnostic;
 
 /// What a text becomes at a path.
@@ -156,14 +157,15 @@ fn replace(
             for variable in &done.uses {
                 if variable.taken == Taken::Unset && cx.unset.insert(variable.name.clone()) {
                     let at = cx.place(within(cx, at, text, &variable.at));
-                    let name = &variable.name;
-                    cx.warnings.push(
+                    let secret = swallowed::in_yaml(path, text, variable, at.as_ref());
+                    cx.warnings.push(secret.unwrap_or_else(|| {
+                        let name = &variable.name;
                         Diagnostic::warning(format!(
                             "the variable `{name}` is not set: a blank string stands for it"
                         ))
                         .at(at)
-                        .hint(format!("set it, or give it a default: ${{{name}:-…}}")),
-                    );
+                        .hint(format!("set it, or give it a default: ${{{name}:-…}}"))
+                    }));
                 }
             }
             Some(done.text.into_owned())

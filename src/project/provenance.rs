@@ -48,12 +48,40 @@ impl fmt::Display for VariableSource {
     }
 }
 
+/// `compose.yaml:12, TAG from .env:3`; `default` where nothing was written.
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.place.is_none() && self.variables.is_empty() {
+            return f.write_str("default");
+        }
+        let mut gap = "";
+        if let Some(place) = &self.place {
+            place.fmt(f)?;
+            gap = ", ";
+        }
+        for variable in &self.variables {
+            let name = &variable.name;
+            match &variable.source {
+                VariableSource::Default => write!(f, "{gap}default of {name}")?,
+                VariableSource::Unset => write!(f, "{gap}{name} is not set")?,
+                source => write!(f, "{gap}{name} from {source}")?,
+            }
+            gap = ", ";
+        }
+        Ok(())
+    }
+}
+
 /// Who can say where the values of a project came from: the loader's last tree.
 pub trait Origins: fmt::Debug + Send + Sync {
     /// Where the value at a path was written.
     fn place(&self, path: &[&str]) -> Option<Place>;
     /// Where the value at a path came from.
     fn origin(&self, path: &[&str]) -> Option<Origin>;
+    /// Where the key at the end of a path was written.
+    fn key_place(&self, path: &[&str]) -> Option<Place> {
+        self.place(path)
+    }
 }
 
 /// The origins of a loaded project; a project put together by hand has none.

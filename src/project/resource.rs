@@ -59,6 +59,11 @@ impl Project {
         self.provenance.0.as_ref()?.place(path)
     }
 
+    /// Where the last key of a path was written.
+    pub fn key_place(&self, path: &[&str]) -> Option<Place> {
+        self.provenance.0.as_ref()?.key_place(path)
+    }
+
     /// Where a value came from: its place, and the variables in it with theirs.
     pub fn origin(&self, path: &[&str]) -> Option<Origin> {
         self.provenance.0.as_ref()?.origin(path)

@@ -9,3 +9,4 @@ mod harness;
 mod model;
 mod origin;
 mod usage;
+mod warnings;

@@ -37,7 +37,7 @@ DB_PASSWORD         ********                     compose.yaml:7, DB_PASSWORD fro
                     ********                     hidden: web.env:2
 GIVEN               here                         web.env:4, GIVEN from shell
 LEVEL               info                         compose.yaml:8, default of LEVEL
-OTHER               there                        compose.yaml:9
+OTHER               there                        compose.yaml:9, OTHER from shell
 URL                 postgres://u:********@db/1   web.env:3, A from web.env:1
 "
     );
@@ -69,10 +69,10 @@ services:
     environment:
       A: \"1\"                                    # web.env:1
       DB_PASSWORD: hunter2                      # compose.yaml:7, DB_PASSWORD from .env:2
-      GIVEN: here                               # web.env:4
+      GIVEN: here                               # web.env:4, GIVEN from shell
       LEVEL: info                               # compose.yaml:8, default of LEVEL
-      OTHER: there                              # compose.yaml:9
-      URL: postgres://u:pw@db/1                 # web.env:3
+      OTHER: there                              # compose.yaml:9, OTHER from shell
+      URL: postgres://u:pw@db/1                 # web.env:3, A from web.env:1
     image: nginx:1.27                           # compose.yaml:4, TAG from .env:1
     networks:
       default: null                             # compose.yaml:3

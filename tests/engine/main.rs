@@ -24,4 +24,5 @@ mod recreate;
 mod run;
 mod settle;
 mod up_down;
+mod warnings;
 mod watch;

@@ -48,7 +48,11 @@ impl Context {
             // What dependencies use is made all the same, as in Docker Compose: it is the project's.
             project = project.select(names, along)?;
         }
+        let shown = project.warnings.len();
         compose::resolve_files(&mut project, &std::env::current_dir()?)?;
+        for warning in &project.warnings[shown..] {
+            self.reporter().show(warning);
+        }
         Ok(project)
     }
 

@@ -423,7 +423,7 @@ pub(super) fn grace(seconds: Option<i64>) -> Result<Option<Duration>> {
 }
 
 /// The text files at a path of the host: the file itself, or those directly in the folder.
-fn text_files(path: &Path) -> Vec<Arc<SourceFile>> {
+pub(in crate::command) fn text_files(path: &Path) -> Vec<Arc<SourceFile>> {
     /// A configuration is not longer than this.
     const LONGEST: u64 = 256 * 1024;
     let one = |path: &Path| {
