@@ -58,11 +58,23 @@ pub enum Severity {
     Note,
 }
 
+/// What an error is about, where that decides how it is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// Itself.
+    #[default]
+    Own,
+    /// The way to the engine: what else fails because of that is not worth telling.
+    EngineLost,
+}
+
 /// One thing to say, with its places and hints.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostic {
     /// How bad it is.
     pub severity: Severity,
+    /// What it is about.
+    pub kind: Kind,
     /// What is wrong.
     pub message: String,
     /// Where; the first is the main place, the others explain it.

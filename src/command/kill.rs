@@ -7,7 +7,6 @@ use anyhow::Result;
 use super::Context;
 use super::work::{Manner, Work};
 use crate::event::Event;
-use crate::gate::Waits;
 use crate::plan::{self, Signal};
 
 /// Send a signal to running containers
@@ -28,7 +27,7 @@ pub struct Args {
 
 /// Sends a signal to every running container.
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
-    let work = Work::open(cx, cx.project_or_name()?, Waits::Compose).await?;
+    let work = Work::open_to_end(cx, cx.project_or_name()?).await?;
     let services = work.named(&args.services)?;
     let signal = Signal::Kill(args.signal.clone());
     let plan = work.plan(|world| plan::signal(world, &services, &signal));

@@ -6,7 +6,6 @@ use anyhow::Result;
 
 use super::Context;
 use super::work::{Manner, Work};
-use crate::gate::Waits;
 use crate::plan::{self, Signal};
 
 /// Freeze running containers
@@ -19,7 +18,7 @@ pub struct Args {
 
 /// Freeze running containers.
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
-    let work = Work::open(cx, cx.project_or_name()?, Waits::Compose).await?;
+    let work = Work::open_to_end(cx, cx.project_or_name()?).await?;
     let services = work.named(&args.services)?;
     let plan = work.plan(|world| plan::signal(world, &services, &Signal::Pause));
     if cx.globals.dry_run {

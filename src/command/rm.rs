@@ -8,7 +8,6 @@ use anyhow::Result;
 use super::Context;
 use super::work::{Manner, Work};
 use crate::event::Event;
-use crate::gate::Waits;
 use crate::plan::{self, DownVolumes, RemovePolicy, Running};
 
 /// Remove containers that do not run
@@ -37,7 +36,7 @@ pub struct Args {
 
 /// Removes the containers that do not run, after asking.
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
-    let work = Work::open(cx, cx.project_or_name()?, Waits::Compose).await?;
+    let work = Work::open_to_end(cx, cx.project_or_name()?).await?;
     let policy = RemovePolicy {
         services: work.named(&args.services)?,
         running: match args.stop {

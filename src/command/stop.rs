@@ -6,7 +6,6 @@ use anyhow::Result;
 
 use super::Context;
 use super::work::{Manner, Work, grace};
-use crate::gate::Waits;
 use crate::plan;
 
 /// Stop containers
@@ -23,7 +22,7 @@ pub struct Args {
 
 /// Stops containers, each before what it depends on.
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
-    let work = Work::open(cx, cx.project_or_name()?, Waits::Compose).await?;
+    let work = Work::open_to_end(cx, cx.project_or_name()?).await?;
     let services = work.named(&args.services)?;
     let grace = grace(args.timeout)?;
     let plan = work.plan(|world| plan::stop(world, &services, grace));

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::io;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Kind};
 
 /// The result of a call to the engine.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -103,7 +103,10 @@ impl Error {
             }
             cause = error.source();
         }
-        let diagnostic = Diagnostic::error(message);
+        let mut diagnostic = Diagnostic::error(message);
+        if matches!(self, Self::Unreachable { .. } | Self::Broken { .. }) {
+            diagnostic.kind = Kind::EngineLost;
+        }
         match self.hint() {
             Some(hint) => diagnostic.hint(hint),
             None => diagnostic,

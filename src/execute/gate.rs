@@ -21,14 +21,11 @@ impl Site<'_> {
         let Some(prober) = self.tools.prober else {
             return Ok(());
         };
-        let peers = self.peers();
+        let peers = self.peers(&gate.dependency).into_iter();
         let subjects: Vec<Subject> = peers
-            .get(&gate.dependency)
-            .map_or(&[][..], Vec::as_slice)
-            .iter()
             .map(|peer| Subject {
-                id: peer.id.clone(),
-                name: peer.name.clone(),
+                id: peer.id,
+                name: peer.name,
             })
             .collect();
         if subjects.is_empty() {

@@ -5,12 +5,15 @@
 //! the caller's task: dropping the future stops it.
 
 mod check;
+mod create;
 mod gate;
 mod hooks;
 mod images;
 mod interrupt;
 mod outcome;
+mod resources;
 mod site;
+mod start;
 mod step;
 
 use std::time::{Duration, Instant};
@@ -33,6 +36,10 @@ const CALLS_AT_ONCE: usize = 16;
 /// Does a plan.
 pub async fn execute(plan: &Plan, site: &Site<'_>, interrupts: &mut Interrupts) -> Report {
     let mut walk = Walk::new(plan, site);
+    let refused = site.check_all(plan);
+    if !refused.is_empty() {
+        return walk.refuse(refused);
+    }
     walk.settle_ready();
     let mut running = FuturesUnordered::new();
     loop {
@@ -237,6 +244,27 @@ impl<'p, 's, 't> Walk<'p, 's, 't> {
                 self.due.push(later);
             }
         }
+    }
+
+    /// Begins nothing at all, because of what is known before.
+    fn refuse(mut self, refused: Vec<(StepId, Diagnostic)>) -> Report {
+        let because_of = refused[0].0;
+        let now = self.start.elapsed();
+        let mut refused: std::collections::BTreeMap<_, _> = refused.into_iter().collect();
+        for step in &self.plan.steps {
+            let outcome = match (refused.remove(&step.id), &step.when) {
+                (Some(finding), _) => Outcome::Failed(finding),
+                (None, When::Failed(_)) => Outcome::NotNeeded,
+                (None, _) => Outcome::Skipped { because_of },
+            };
+            self.outcomes[index(step.id)] = Some(StepReport {
+                id: step.id,
+                outcome,
+                began: now,
+                ended: now,
+            });
+        }
+        self.finish()
     }
 
     /// Begins nothing new, and ends the waits.

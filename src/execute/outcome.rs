@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Kind};
 use crate::name::ContainerId;
-use crate::plan::{Action, Plan, StepId};
+use crate::plan::{Action, Cause, Plan, StepId};
 
 /// What became of one step.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,23 +91,40 @@ impl Report {
         })
     }
 
-    /// The failures as they are told: each with what was skipped because of it, and at the end
-    /// what was started or taken back.
+    /// The failures as they are told: each with what was skipped because of it; a lost engine once,
+    /// and a way back that failed with what it was the way back from.
     pub fn diagnostics(&self, plan: &Plan) -> Vec<Diagnostic> {
         let mut told: Vec<Diagnostic> = Vec::new();
+        let mut stay_down: Vec<&str> = Vec::new();
         for (id, diagnostic) in self.failures() {
-            let mut diagnostic = diagnostic.clone();
+            let step = &plan.steps[id.0 as usize - 1];
+            if step.cause == Cause::Rollback {
+                stay_down.extend(match &step.action {
+                    Action::Start { container, .. } => Some(container.name()),
+                    _ => None,
+                });
+                continue;
+            }
             let skipped = self.skipped(plan, id);
-            if !skipped.is_empty() {
-                diagnostic = diagnostic.hint(format!("because of this, not done: {skipped}"));
+            let known = told.iter().any(|told| {
+                let lost = [told.kind, diagnostic.kind] == [Kind::EngineLost; 2];
+                lost || told.message == diagnostic.message
+            });
+            if known {
+                continue;
             }
-            let same = told
-                .iter_mut()
-                .find(|told| told.message == diagnostic.message);
-            match same {
-                Some(_) => {}
-                None => told.push(diagnostic),
-            }
+            told.push(match skipped.is_empty() {
+                true => diagnostic.clone(),
+                false => diagnostic
+                    .clone()
+                    .hint(format!("because of this, not done: {skipped}")),
+            });
+        }
+        if let (Some(first), false) = (told.first_mut(), stay_down.is_empty()) {
+            first.hints.push(format!(
+                "not running again: {}; the next `dco up` goes on from here",
+                stay_down.join(", ")
+            ));
         }
         told
     }

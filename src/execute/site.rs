@@ -106,10 +106,12 @@ pub struct Site<'a> {
 
 /// What earlier steps brought about.
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     created: BTreeMap<StepId, Made>,
-    peers: Peers,
-    images: BTreeMap<String, Image>,
+    pub(super) peers: Peers,
+    pub(super) images: BTreeMap<String, Image>,
+    /// The services that were looked at, and what keeps them from starting.
+    pub(super) checked: BTreeMap<ServiceName, Result<(), Diagnostic>>,
     started: Vec<Started>,
 }
 
@@ -155,7 +157,7 @@ impl<'a> Site<'a> {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -184,9 +186,9 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// The containers that the services have by now.
-    pub(super) fn peers(&self) -> Peers {
-        self.state().peers.clone()
+    /// The containers that a service has by now.
+    pub(super) fn peers(&self, service: &ServiceName) -> Vec<Peer> {
+        self.state().peers.get(service).cloned().unwrap_or_default()
     }
 
     /// Remembers a container that was created.

@@ -1,12 +1,11 @@
 //! One action becomes the engine calls that do it, and the words that say so.
 
+use super::resources::{is_going, is_not_connected, is_running};
 use super::site::{Site, Subject};
-use crate::convert::{self, ContainerRequest, Image, Peer, Replaced, Role, image_name};
 use crate::diagnostic::Diagnostic;
-use crate::engine::{Error, Removal, TakenPort, Unpack};
+use crate::engine::{Error, Removal, Until};
 use crate::event::{Event, Resource, Status};
-use crate::name::{ContainerId, ServiceName};
-use crate::plan::{Action, Cause, Plan, Replica, Step, StepId, Volumes};
+use crate::plan::{Action, Cause, Plan, Step, Volumes};
 
 impl Site<'_> {
     /// Does one step of a plan.
@@ -67,12 +66,7 @@ impl Site<'_> {
                     force: step.cause == Cause::Rollback,
                     volumes: *volumes == Volumes::Remove,
                 };
-                let call = async {
-                    match engine.remove_container(&subject.id, how).await {
-                        Err(error) if error.is_not_found() || is_going(&error) => Ok(()),
-                        other => other,
-                    }
-                };
+                let call = self.remove(&subject, how);
                 self.saying(&subject, (!silent).then_some(("Removing", "Removed")), call)
                     .await
             }
@@ -147,6 +141,28 @@ impl Site<'_> {
         }
     }
 
+    /// Removes a container, whatever an earlier command still does to it.
+    async fn remove(&self, subject: &Subject, how: Removal) -> Result<(), Error> {
+        let engine = self.tools.engine;
+        match engine.remove_container(&subject.id, how).await {
+            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) if is_going(&error) => {
+                let gone = engine.wait_container(&subject.id, Until::Removed).await;
+                match gone {
+                    Ok(waiting) => waiting.exit_code().await.map(drop),
+                    Err(error) if error.is_not_found() => Ok(()),
+                    Err(error) => Err(error),
+                }
+            }
+            // A command that was killed may leave a start under way.
+            Err(error) if is_running(&error) => {
+                engine.stop_container(&subject.id, None).await?;
+                engine.remove_container(&subject.id, how).await
+            }
+            other => other,
+        }
+    }
+
     /// Makes a call about a container and says how it goes.
     async fn saying(
         &self,
@@ -180,287 +196,9 @@ impl Site<'_> {
         });
         diagnostic
     }
-
-    /// Removes something that others may still use, which is no failure.
-    async fn removal(
-        &self,
-        resource: Resource,
-        call: impl Future<Output = Result<(), Error>>,
-    ) -> Result<(), Diagnostic> {
-        self.say(resource.clone(), Status::Working, "Removing");
-        match call.await {
-            Ok(()) => self.say(resource, Status::Done, "Removed"),
-            Err(error) if error.is_not_found() => {
-                self.say(resource, Status::Warning, "No resource found to remove");
-            }
-            Err(error) if is_in_use(&error) => {
-                self.say(resource, Status::Warning, "Resource is still in use");
-            }
-            Err(error) => return Err(self.failed(resource, &error)),
-        }
-        Ok(())
-    }
-
-    async fn remove_network(&self, id: &str, name: &str, step: &Step) -> Result<(), Diagnostic> {
-        let resource = Resource::Network(name.to_owned());
-        let call = self.tools.engine.remove_network(id);
-        if step.cause == Cause::Requested {
-            return self.removal(resource, call).await;
-        }
-        match call.await {
-            Ok(()) => {
-                self.say(resource, Status::Done, "Removed");
-                Ok(())
-            }
-            Err(error) if error.is_not_found() => Ok(()),
-            Err(error) => Err(self.failed(resource, &error)),
-        }
-    }
-
-    async fn create_network(&self, key: &str, name: &str) -> Result<(), Diagnostic> {
-        let network = &self.tools.project.networks[key];
-        let stamp = self.tools.stamps.network(network);
-        let body = convert::network(self.tools.project, key, network, &stamp);
-        let resource = || Resource::Network(name.to_owned());
-        self.say(resource(), Status::Working, "Creating");
-        match self.tools.engine.create_network(&body).await {
-            Ok(_) => {}
-            // Somebody else was faster.
-            Err(error) if error.is_conflict() => {}
-            Err(error) => return Err(self.failed(resource(), &error)),
-        }
-        self.say(resource(), Status::Done, "Created");
-        Ok(())
-    }
-
-    async fn create_volume(&self, key: &str, name: &str) -> Result<(), Diagnostic> {
-        let volume = &self.tools.project.volumes[key];
-        let stamp = self.tools.stamps.volume(volume);
-        let request = convert::volume(self.tools.project, key, volume, &stamp);
-        let resource = || Resource::Volume(name.to_owned());
-        self.say(resource(), Status::Working, "Creating");
-        match self.tools.engine.create_volume(request).await {
-            Ok(_) => {
-                self.say(resource(), Status::Done, "Created");
-                Ok(())
-            }
-            Err(error) => Err(self.failed(resource(), &error)),
-        }
-    }
-
-    /// Creates a container, and attaches it to further networks where the engine wants that apart.
-    async fn create(
-        &self,
-        step: StepId,
-        replica: &Replica,
-        replaces: Option<&ContainerId>,
-    ) -> Result<(), Diagnostic> {
-        let (doing, done) = match replaces {
-            Some(_) => ("Recreate", "Recreated"),
-            None => ("Creating", "Created"),
-        };
-        let resource = || Resource::Container(replica.name.clone());
-        self.say(resource(), Status::Working, doing);
-        let carried = replaces.and_then(|old| self.carried(old));
-        let replaced = replaces.map(|id| Replaced {
-            id,
-            volumes: carried.as_deref(),
-        });
-        let new = self.request(replica, replaced, convert::container)?;
-        if let Err(finding) = self.check(replica, new.body.config.image.as_deref()).await {
-            self.say(resource(), Status::Error, "Error");
-            return Err(finding);
-        }
-        let engine = self.tools.engine;
-        let platform = new.platform.as_deref();
-        let id = match engine
-            .create_container(&new.name, platform, &new.body)
-            .await
-        {
-            Ok(created) => ContainerId::from(created.id),
-            Err(error) => return Err(self.failed(resource(), &error)),
-        };
-        let peer = Peer {
-            id: id.clone(),
-            name: replica.name.clone(),
-        };
-        self.created(step, &replica.service, peer);
-        for connect in new.connect {
-            let connected = engine.connect_network(&connect.network, &id, Some(connect.endpoint));
-            if let Err(error) = connected.await {
-                return Err(self.failed(resource(), &error));
-            }
-        }
-        if matches!(self.role(replica), Role::OneOff { .. }) {
-            let subject = Subject {
-                id,
-                name: replica.name.clone(),
-            };
-            self.inject(&subject, &replica.service).await?;
-        }
-        self.say(resource(), Status::Done, done);
-        Ok(())
-    }
-
-    /// Asks `convert` for something about one replica.
-    pub(super) fn request<T>(
-        &self,
-        replica: &Replica,
-        replaces: Option<Replaced<'_>>,
-        convert: impl FnOnce(&ContainerRequest<'_>) -> Result<T, Diagnostic>,
-    ) -> Result<T, Diagnostic> {
-        let project = self.tools.project;
-        let service = project.services.get(&replica.service).ok_or_else(|| {
-            Diagnostic::error(format!("service `{}` is not in the file", replica.service))
-        })?;
-        let peers = self.peers();
-        let resolved = convert::resolve(service, &peers)?;
-        let stamp = self.tools.stamps.service(&resolved);
-        let image = self.image(&image_name(project, &replica.service, service));
-        let image = image.as_ref().and_then(|image| {
-            Some(Image {
-                id: image.id.as_ref()?,
-                volumes: &image.volumes,
-            })
-        });
-        convert(&ContainerRequest {
-            project,
-            service_name: &replica.service,
-            service: &resolved,
-            container_name: &replica.name,
-            role: self.role(replica),
-            image,
-            replaces,
-            peers: &peers,
-            stamp: &stamp,
-            surroundings: &self.tools.surroundings,
-        })
-    }
-
-    /// Starts a container, its configs and secrets written into it before.
-    async fn start(&self, subject: &Subject, service: &ServiceName) -> Result<(), Diagnostic> {
-        let resource = || Resource::Container(subject.name.clone());
-        self.say(resource(), Status::Working, "Starting");
-        if let Err(error) = self.inject(subject, service).await {
-            self.say(resource(), Status::Error, "Error");
-            return Err(error);
-        }
-        match self.tools.engine.start_container(&subject.id).await {
-            Ok(_) => {
-                self.started(service, subject);
-                self.say(resource(), Status::Done, "Started");
-                Ok(())
-            }
-            Err(error) => {
-                let failed = self.failed(resource(), &error);
-                let taken = self.tools.engine.taken_port(&error.to_string()).await;
-                Err(taken.map_or(failed, |taken| self.port_is_taken(service, &taken)))
-            }
-        }
-    }
-
-    /// Says which port is taken, by whom, and where the file asks for it.
-    fn port_is_taken(&self, service: &ServiceName, taken: &TakenPort) -> Diagnostic {
-        let project = self.tools.project;
-        let by = taken
-            .by
-            .as_ref()
-            .map_or(String::new(), |by| format!(" by {by}"));
-        let number = taken.number.to_string();
-        let ports = project.services.get(service).map(|one| &one.ports[..]);
-        let index = ports.and_then(|ports| ports.iter().position(|port| port.published == number));
-        let place = index
-            .and_then(|index| project.place(&["services", service, "ports", &index.to_string()]));
-        Diagnostic::error(format!(
-            "port {number}, which service `{service}` publishes, is taken{by}"
-        ))
-        .at(place.or_else(|| project.place(&["services", service, "ports"])))
-        .hint(taken.mend.clone())
-    }
-
-    /// Writes the configs and secrets into a container that are no files of the host.
-    async fn inject(&self, subject: &Subject, name: &ServiceName) -> Result<(), Diagnostic> {
-        let project = self.tools.project;
-        let Some(service) = project.services.get(name) else {
-            return Ok(());
-        };
-        let files = convert::files(project, name, service)?;
-        if files.is_empty() {
-            return Ok(());
-        }
-        let now = std::time::SystemTime::now();
-        let now = now
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap_or_default();
-        let archive = convert::archive(&files, now.as_secs()).map_err(|error| {
-            Diagnostic::error(format!(
-                "cannot pack the configs and secrets of `{name}`: {error}"
-            ))
-        })?;
-        let archive = futures_util::stream::iter([Ok(bytes::Bytes::from(archive))]);
-        let how = Unpack {
-            keep_kinds: false,
-            keep_owners: true,
-        };
-        let put = self
-            .tools
-            .engine
-            .put_archive(&subject.id, "/", archive, how);
-        put.await.map_err(|error| error.diagnostic())
-    }
-
-    /// Attaches a container to a network, with its service's aliases and addresses.
-    async fn connect(
-        &self,
-        subject: &Subject,
-        service: &ServiceName,
-        key: &str,
-    ) -> Result<(), Diagnostic> {
-        let containers = &self.tools.observed.containers;
-        let number = containers
-            .iter()
-            .find(|one| one.id == subject.id)
-            .and_then(|one| one.number);
-        let replica = Replica {
-            service: service.clone(),
-            number: number.unwrap_or(1),
-            name: subject.name.clone(),
-        };
-        let endpoint = self.request(&replica, None, |request| convert::endpoint(request, key))?;
-        let network = &self.tools.project.networks[key].name;
-        let engine = self.tools.engine;
-        match engine
-            .connect_network(network, &subject.id, Some(endpoint))
-            .await
-        {
-            Ok(()) => Ok(()),
-            Err(error) if is_connected(&error) => Ok(()),
-            Err(error) => Err(error.diagnostic()),
-        }
-    }
 }
 
 /// A grace in whole seconds, as the engine takes it.
 fn seconds(grace: Option<std::time::Duration>) -> Option<i32> {
     grace.map(|grace| i32::try_from(grace.as_secs()).unwrap_or(i32::MAX))
-}
-
-fn says(error: &Error, text: &str) -> bool {
-    matches!(error, Error::Api { message, .. } if message.contains(text))
-}
-
-fn is_in_use(error: &Error) -> bool {
-    error.is_conflict() || says(error, "has active endpoints") || says(error, "in use")
-}
-
-fn is_going(error: &Error) -> bool {
-    says(error, "is already in progress")
-}
-
-fn is_connected(error: &Error) -> bool {
-    says(error, "already exists in network") || says(error, "already attached to network")
-}
-
-fn is_not_connected(error: &Error) -> bool {
-    says(error, "is not connected to")
 }

@@ -83,19 +83,41 @@ impl Quiet {
     }
 }
 
+/// How much of what the engine holds a verb looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    /// All that a plan may ask for, and what happens from now on.
+    Everything,
+    /// What is there to be ended: no images, no events.
+    ToEnd,
+}
+
 impl<'c> Work<'c> {
     /// Takes a project and looks at what the engine holds of it.
     pub(super) async fn open(cx: &'c Context, source: Source, waits: Waits) -> Result<Self> {
+        Self::look(cx, source, (waits, Look::Everything)).await
+    }
+
+    /// The same for a verb that only stops and removes: it needs fewer calls.
+    pub(super) async fn open_to_end(cx: &'c Context, source: Source) -> Result<Self> {
+        Self::look(cx, source, (Waits::Compose, Look::ToEnd)).await
+    }
+
+    async fn look(cx: &'c Context, source: Source, (waits, look): (Waits, Look)) -> Result<Self> {
         let engine = cx.engine()?;
-        let wanted = match &source {
+        let mut wanted = match &source {
             Source::Loaded(project) => wanted(project),
             Source::Name(name) => Wanted {
                 project: name.clone(),
                 ..Wanted::default()
             },
         };
+        if look == Look::ToEnd {
+            wanted.images.clear();
+        }
         // Subscribed before the snapshot is taken, so that nothing between the two is lost.
-        let prober = match waits > Waits::Compose || matches!(source, Source::Loaded(_)) {
+        let gates = waits > Waits::Compose || matches!(source, Source::Loaded(_));
+        let prober = match gates && look == Look::Everything {
             true => Some(Prober::new(
                 &engine,
                 watch_project(&engine, &wanted.project).await?,
