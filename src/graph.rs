@@ -244,14 +244,13 @@ impl ServiceGraph {
     }
 }
 
-/// Whether someone waits for this service to end with 0.
-pub fn is_one_shot(project: &Project, service: &ServiceName) -> bool {
-    project.services.values().any(|other| {
-        other
-            .depends_on
-            .get(service)
-            .is_some_and(|how| how.condition == Condition::CompletedSuccessfully)
-    })
+/// The services that someone waits for to end with 0.
+pub fn one_shots(project: &Project) -> BTreeSet<&ServiceName> {
+    let dependencies = project.services.values().flat_map(|one| &one.depends_on);
+    dependencies
+        .filter(|(_, how)| how.condition == Condition::CompletedSuccessfully)
+        .map(|(name, _)| name)
+        .collect()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 #![allow(clippy::print_stdout, reason = "a table on stdout is what it is for")]
 
 mod floor;
+mod planning;
 mod scenarios;
 mod subject;
 

@@ -25,6 +25,9 @@ pub fn all(bench: &Bench, row: &mut dyn FnMut(Row)) {
     run("config -q, 1,000 services", &|name| {
         bench.config(name, &large)
     });
+    run("plan of 1,000 services", &|name| {
+        crate::planning::rows(name, &large, bench.runs)
+    });
     run("up -d of 1 from nothing", &|name| vec![bench.one(name)]);
     for count in [20, 60] {
         run(&format!("up -d of {count}"), &|name| {
@@ -98,7 +101,7 @@ fn sleepers(count: usize, order: Order) -> String {
     text
 }
 
-fn median(mut values: Vec<f64>) -> Option<f64> {
+pub fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     match values.len() {

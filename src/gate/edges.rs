@@ -75,9 +75,12 @@ pub struct Edges {
 impl Edges {
     /// The edges of one dependent.
     pub fn of(&self, dependent: &ServiceName) -> impl Iterator<Item = &Edge> {
-        self.list
+        let first = self
+            .list
+            .partition_point(|edge| edge.dependent < *dependent);
+        self.list[first..]
             .iter()
-            .filter(move |edge| edge.dependent == *dependent)
+            .take_while(move |edge| edge.dependent == *dependent)
     }
 
     /// Adds to the graph what it does not have yet, and leaves out the edges that would close a

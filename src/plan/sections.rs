@@ -8,7 +8,7 @@ use super::request::{Extent, Wait};
 use super::up::Up;
 use super::{Action, Cause, HookKind, StepId, Target, Volumes, When};
 use crate::gate::{Because, Condition, Gate, Reach, Strength};
-use crate::graph::{Edge, is_one_shot};
+use crate::graph::Edge;
 use crate::name::ServiceName;
 
 /// A container of a service that is about to start.
@@ -414,7 +414,7 @@ impl<'a> Up<'a> {
                 .replicas
                 .iter()
                 .all(|one| matches!(one.fate, Fate::Create))
-            && !is_one_shot(self.world.project, name)
+            && !self.one_shots.contains(name)
     }
 
     /// The condition under which a container of the service starts at all.
@@ -462,21 +462,11 @@ impl<'a> Up<'a> {
     /// The step that waits for a gate; those that always stand are shared.
     fn await_gate(&mut self, gate: Gate, when: When) -> StepId {
         let same = |other: &Gate| {
-            (
-                &other.dependency,
-                &other.condition,
-                other.strength,
-                other.reach,
-                other.limit,
-            ) == (
-                &gate.dependency,
-                &gate.condition,
-                gate.strength,
-                gate.reach,
-                gate.limit,
-            )
+            (&other.condition, other.strength, other.reach, other.limit)
+                == (&gate.condition, gate.strength, gate.reach, gate.limit)
         };
-        let known = self.gates.iter().find(|(other, _)| same(other));
+        let mut known = self.gates.get(&gate.dependency).into_iter().flatten();
+        let known = known.find(|(other, _)| same(other));
         if let Some((_, step)) = known.filter(|_| when == When::Always) {
             return *step;
         }
@@ -485,7 +475,8 @@ impl<'a> Up<'a> {
         let step = self.steps.step(Action::Await(gate.clone()), cause);
         let id = step.after(after).when(when.clone()).add();
         if when == When::Always {
-            self.gates.push((gate, id));
+            let known = self.gates.entry(gate.dependency.clone()).or_default();
+            known.push((gate, id));
         }
         id
     }
@@ -497,7 +488,7 @@ impl<'a> Up<'a> {
             let checked = check.is_some_and(|check| {
                 !check.disable && check.test.first().is_none_or(|word| word != "NONE")
             });
-            let condition = match is_one_shot(self.world.project, name) {
+            let condition = match self.one_shots.contains(name) {
                 true => Condition::Completed,
                 false if checked => Condition::Healthy,
                 false => Condition::Running,

@@ -4,7 +4,7 @@
 //! is created under a temporary name, the old one stopped, the new one started; only then the old
 //! one is removed and the new one takes its name. Where starting fails, the old one runs again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::builder::Builder;
 use super::fates::{Fate, Fates, ServiceFate, Trigger, decide, shares_with};
@@ -16,6 +16,7 @@ use super::resources::{self, Resources};
 use super::{Action, Cause, HookKind, Plan, StepId, Target, Volumes, When};
 use crate::diagnostic::Diagnostic;
 use crate::gate::{self, Gate};
+use crate::graph::one_shots;
 use crate::name::{ContainerId, ServiceName};
 use crate::project::Service;
 
@@ -40,7 +41,8 @@ pub fn up(world: &World<'_>, policy: &UpPolicy) -> Result<Plan, Diagnostic> {
         removed: BTreeMap::new(),
         disturbed: BTreeMap::new(),
         ends: BTreeMap::new(),
-        gates: Vec::new(),
+        gates: BTreeMap::new(),
+        one_shots: one_shots(world.project),
         running: running(world),
         edges: world
             .edges
@@ -94,8 +96,10 @@ pub(super) struct Up<'a> {
     pub(super) disturbed: BTreeMap<ServiceName, StepId>,
     /// The steps after which a service runs.
     pub(super) ends: BTreeMap<ServiceName, Vec<StepId>>,
-    /// The gates so far that always stand, with their steps.
-    pub(super) gates: Vec<(Gate, StepId)>,
+    /// The gates so far that always stand, by what is waited for, with their steps.
+    pub(super) gates: BTreeMap<ServiceName, Vec<(Gate, StepId)>>,
+    /// The services that someone waits for to end with 0.
+    pub(super) one_shots: BTreeSet<&'a ServiceName>,
     /// Whether a container of a service runs, for the services that have one.
     pub(super) running: BTreeMap<ServiceName, bool>,
     /// The edges by dependent and dependency.
