@@ -12,6 +12,7 @@ mod commit;
 mod cp;
 mod exec;
 mod export;
+mod faults;
 mod harness;
 mod hooks;
 mod identity;

@@ -1,7 +1,10 @@
-//! Long runs, for `make soak`: the tutorial's environment from nothing, again and again.
+//! Long runs, for `make soak`: the tutorial's environment from nothing, again and again, and every
+//! call of every command disturbed.
 
 #[path = "../support/mod.rs"]
 mod support;
+
+mod faults;
 
 use std::fs;
 use std::io::{Read, Write};

@@ -7,7 +7,9 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub mod engine;
+pub mod faults;
 pub mod project;
+pub mod proxy;
 pub mod terminal;
 
 pub use project::Project;
