@@ -390,6 +390,12 @@ impl<'a> Up<'a> {
             let starts = self.ends.get(dependency).map_or(&[][..], Vec::as_slice);
             match edge {
                 _ if !gates.is_empty() => {
+                    // A soft gate lets on whatever becomes of the dependency; but what the file
+                    // asks for has at least to be started.
+                    let soft = gates.iter().any(|gate| gate.strength == Strength::Soft);
+                    if matches!(edge, Edge::Declared(how) if how.required.0 && soft) {
+                        ready.extend(starts);
+                    }
                     for gate in gates {
                         ready.push(self.await_gate(gate, when.clone()));
                     }

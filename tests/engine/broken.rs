@@ -155,3 +155,26 @@ fn what_another_program_would_have_to_give_is_refused_and_not_passed_over() {
     );
     assert_eq!(project.containers().len(), 0);
 }
+
+#[test]
+fn what_depends_on_a_service_that_cannot_start_is_not_started() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let project = Project::new("unstartable").file(
+        "compose.yaml",
+        &format!(
+            "services:\n\
+             \x20 db:\n    image: redis\n    ports: ['127.0.0.1:{port}:6379']\n\
+             \x20 web:\n    image: busybox\n    command: sleep 100\n    depends_on: [db]\n"
+        ),
+    );
+    let done = project.dco(&["up", "-d"]).exits(1);
+    assert!(
+        done.stderr.contains(&format!(
+            "port {port}, which service `db` publishes, is taken"
+        )),
+        "{}",
+        done.stderr
+    );
+    assert_eq!(project.dco(&["ps", "-q"]).ok().stdout, "");
+}

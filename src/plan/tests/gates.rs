@@ -19,6 +19,19 @@ fn dependents_share_one_wait() {
 }
 
 #[test]
+fn a_declared_dependency_has_to_be_started_whatever_its_soft_gate_says() {
+    let stage = stage(&["db", "web"]).with(|s| {
+        s.depends("web", "db");
+        s.mentions("web", "db", 5432);
+    });
+    let text = stage.up();
+    assert!(
+        text.contains("#6 start app-web-1  (missing)  after #3 #4 #5\n"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_declared_condition_is_waited_for() {
     let stage = stage(&["db", "web"]).with(|s| {
         s.depends("web", "db");
