@@ -51,6 +51,7 @@ mod preferences;
 mod project;
 mod ps;
 mod pull;
+mod push;
 mod ready;
 mod restart;
 mod rm;
@@ -200,6 +201,7 @@ const VERBS: &[Verb] = &[
     verb!(port, "Print the public port for a port binding"),
     verb!(ps, "List containers"),
     verb!(pull, "Pull the images of services"),
+    verb!(push, "Push the images of services"),
     verb!(ready, "Wait until services, addresses and URLs are ready").own(),
     verb!(restart, "Restart containers").winds_down(),
     verb!(rm, "Remove containers that do not run").winds_down(),

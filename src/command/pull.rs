@@ -12,7 +12,7 @@ use super::work::Quiet;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::engine::Engine;
 use crate::event::{Event, Events, Resource, Status};
-use crate::execute::{Puller, platform};
+use crate::execute::{Carrier, platform};
 use crate::name::ServiceName;
 use crate::project::{Along, Project, Service};
 use crate::report;
@@ -72,12 +72,11 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         report::print(&lines.collect::<String>())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let puller = Puller {
+    let carrier = Carrier {
         engine: &engine,
         events: &events,
-        credentials: &|_| None,
     };
-    let failed = pull(&project, &wanted, (&puller, args)).await?;
+    let failed = pull(&project, &wanted, (&carrier, args)).await?;
     if failed.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
@@ -186,25 +185,29 @@ async fn is_here(engine: &Engine, image: &str) -> Result<bool> {
 async fn pull<'p>(
     project: &Project,
     wanted: &BTreeMap<&'p ServiceName, &'p Service>,
-    (puller, args): (&Puller<'_>, &Args),
+    (carrier, args): (&Carrier<'_>, &Args),
 ) -> Result<BTreeMap<&'p ServiceName, Diagnostic>> {
     let mut left = wanted.clone();
     let mut pulls = FuturesUnordered::new();
     for (&name, &service) in wanted {
         say(
-            puller.events,
+            carrier.events,
             (name, service),
             (Status::Working, "Pulling", ""),
         );
         let platform = platform(project, service);
-        pulls.push(async move { (name, puller.pull(&service.image, platform).await) });
+        pulls.push(async move { (name, carrier.pull(&service.image, platform).await) });
     }
     let mut failed = BTreeMap::new();
     while let Some((name, result)) = pulls.next().await {
         let service = wanted[name];
         left.remove(name);
         let Err(diagnostic) = result else {
-            say(puller.events, (name, service), (Status::Done, "Pulled", ""));
+            say(
+                carrier.events,
+                (name, service),
+                (Status::Done, "Pulled", ""),
+            );
             continue;
         };
         let (status, text) = match service.build {
@@ -212,12 +215,12 @@ async fn pull<'p>(
             None => (Status::Error, "Error"),
         };
         let details = diagnostic.message.clone();
-        say(puller.events, (name, service), (status, text, &details));
+        say(carrier.events, (name, service), (status, text, &details));
         failed.insert(name, diagnostic);
         if status == Status::Error && !args.ignore_pull_failures {
             for (name, service) in left {
                 let interrupted = (Status::Warning, "", "Interrupted");
-                say(puller.events, (name, service), interrupted);
+                say(carrier.events, (name, service), interrupted);
             }
             break;
         }

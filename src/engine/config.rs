@@ -28,6 +28,8 @@ pub struct ConfigFile {
     pub detach_keys: Option<String>,
     /// The format of `ps`.
     pub ps_format: Option<String>,
+    /// The format of `stats`.
+    pub stats_format: Option<String>,
     /// Proxies given to containers and builds, by engine address or `default`.
     pub proxies: BTreeMap<String, Proxy>,
 }

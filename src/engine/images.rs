@@ -100,13 +100,12 @@ impl Engine {
         Ok(self.docker.remove_image(reference, options, None).await?)
     }
 
-    /// Pulls an image. `auth` is the registry's credentials as the engine wants them: JSON in
-    /// base64 of the URL alphabet. A message with an error ends the stream as [`super::Error::Failed`].
+    /// Pulls an image, as whoever is logged in to its registry. A message with an error ends the
+    /// stream as [`super::Error::Failed`].
     pub async fn pull_image(
         &self,
         reference: &str,
         platform: Option<&str>,
-        auth: Option<&str>,
     ) -> Result<Messages<Progress>> {
         // With a tag or a digest in `fromImage` the engine pulls just that; without either it would
         // pull every tag of the repository.
@@ -118,21 +117,18 @@ impl Engine {
             .query("fromImage", reference)
             .query_if("tag", tag)
             .query_if("platform", platform)
-            .credentials(auth);
+            .credentials(self.logins.header(reference).await.as_deref());
         self.messages(call).await
     }
 
     /// Pushes an image; as [`Engine::pull_image`].
-    pub async fn push_image(
-        &self,
-        reference: &str,
-        auth: Option<&str>,
-    ) -> Result<Messages<Progress>> {
+    pub async fn push_image(&self, reference: &str) -> Result<Messages<Progress>> {
         let (repository, tag) = split_tag(reference);
         // The engine refuses a push without the header, even where nobody is logged in.
+        let auth = self.logins.header(reference).await;
         let call = Call::post(format!("/images/{repository}/push"))
             .query("tag", tag.unwrap_or("latest"))
-            .credentials(Some(auth.unwrap_or("e30=")));
+            .credentials(Some(auth.as_deref().unwrap_or("e30=")));
         self.messages(call).await
     }
 
@@ -140,10 +136,10 @@ impl Engine {
     pub async fn inspect_registry(
         &self,
         reference: &str,
-        auth: Option<&str>,
     ) -> Result<bollard::models::DistributionInspect> {
         let call = Call::new(Method::GET, format!("/distribution/{reference}/json"));
-        self.transport.json(call.credentials(auth)).await
+        let auth = self.logins.header(reference).await;
+        self.transport.json(call.credentials(auth.as_deref())).await
     }
 }
 

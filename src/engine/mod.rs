@@ -15,6 +15,7 @@ mod error;
 mod exec;
 mod holder;
 mod images;
+mod logins;
 mod networks;
 mod observe;
 pub mod probe;
@@ -37,6 +38,7 @@ pub use error::{Error, Result};
 pub use exec::Attach;
 pub use holder::TakenPort;
 pub use images::{Progress, ProgressError, ProgressTransfer};
+pub use logins::{Known, Login, Logins};
 pub use observe::{Wanted, container, exit_code, health, image, observe, watch_project};
 pub use streams::{
     Bytes, Channel, Chunk, Framing, Hijacked, HijackedOutput, Input, LogLine, LogLines, LogRange,
@@ -52,6 +54,7 @@ use transport::Transport;
 pub struct Engine {
     docker: bollard::Docker,
     transport: Arc<Transport>,
+    logins: Arc<Logins>,
 }
 
 impl Engine {
@@ -71,10 +74,13 @@ impl Engine {
                 ))
             })?),
         };
-        Self::at(endpoint, pinned)
+        Ok(Self {
+            logins: Arc::new(Logins::of(config, &env)),
+            ..Self::at(endpoint, pinned)?
+        })
     }
 
-    /// The engine at an address, speaking `version` or what both sides know.
+    /// The engine at an address, speaking `version` or what both sides know; logged in nowhere.
     ///
     /// # Errors
     ///
@@ -101,12 +107,21 @@ impl Engine {
             NO_LIMIT,
             bollard::API_DEFAULT_VERSION,
         )?;
-        Ok(Self { docker, transport })
+        Ok(Self {
+            docker,
+            transport,
+            logins: Arc::new(Logins::default()),
+        })
     }
 
     /// Where it is.
     pub fn endpoint(&self) -> &Endpoint {
         self.transport.endpoint()
+    }
+
+    /// Who is logged in to which registry.
+    pub fn logins(&self) -> &Arc<Logins> {
+        &self.logins
     }
 
     /// What it says of itself; asked once.

@@ -5,17 +5,15 @@ use futures_util::future::LocalBoxFuture;
 
 use super::site::Site;
 use crate::diagnostic::Diagnostic;
-use crate::engine::{Engine, Progress};
+use crate::engine::{Engine, Error, Known, Progress};
 use crate::event::{Event, Events, Resource, Status, Transfer};
 use crate::name::ServiceName;
 use crate::project::{Project, Service};
+use crate::text::reference::Reference;
 
 /// Builds the image of a service.
 pub type BuildImage<'a> =
     dyn Fn(ServiceName) -> LocalBoxFuture<'a, Result<(), Diagnostic>> + Sync + 'a;
-
-/// The credentials for an image's registry, as the engine wants them.
-pub type Credentials<'a> = dyn Fn(&str) -> Option<String> + Sync + 'a;
 
 /// The platform that a service's image is pulled for; none for the engine's own.
 pub fn platform<'a>(project: &'a Project, service: &'a Service) -> Option<&'a str> {
@@ -27,56 +25,105 @@ pub fn platform<'a>(project: &'a Project, service: &'a Service) -> Option<&'a st
     platform.filter(|platform| !platform.is_empty())
 }
 
-/// Pulls images; what the engine says of their layers becomes events.
-pub struct Puller<'a> {
+/// Pulls and pushes images; what the engine says of their layers becomes events.
+pub struct Carrier<'a> {
     /// The engine.
     pub engine: &'a Engine,
     /// Where layers are told of.
     pub events: &'a Events,
-    /// Who knows the credentials of registries.
-    pub credentials: &'a Credentials<'a>,
 }
 
-impl Puller<'_> {
+impl Carrier<'_> {
     /// Pulls an image.
     ///
     /// # Errors
     /// The engine's or the registry's, with the image's name.
     pub async fn pull(&self, image: &str, platform: Option<&str>) -> Result<(), Diagnostic> {
-        let credentials = (self.credentials)(image);
-        let failed = |error: crate::engine::Error| {
-            let mut diagnostic = error.diagnostic();
-            diagnostic.message = format!("cannot pull `{image}`: {}", diagnostic.message);
-            if diagnostic.hints.is_empty() {
-                diagnostic = diagnostic.hint(
-                    "check the name and the tag; an image of your own needs `build`, and a private one `docker login`",
-                );
-            }
-            diagnostic
-        };
-        let pulling = self
-            .engine
-            .pull_image(image, platform, credentials.as_deref());
-        let mut stream = pulling.await.map_err(failed)?;
+        match self.take(image, platform).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.failed(("pull", image), &error).await),
+        }
+    }
+
+    async fn take(&self, image: &str, platform: Option<&str>) -> Result<(), Error> {
+        let mut stream = self.engine.pull_image(image, platform).await?;
         while let Some(message) = stream.next().await {
-            self.layer(image, &message.map_err(failed)?);
+            self.layer(image, image, &message?);
         }
         Ok(())
     }
 
-    fn layer(&self, image: &str, message: &Progress) {
+    /// Pushes an image under one of its names.
+    ///
+    /// # Errors
+    /// The engine's or the registry's, with the image's name.
+    pub async fn push(&self, image: &str) -> Result<(), Diagnostic> {
+        match self.give(image).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.failed(("push", image), &error).await),
+        }
+    }
+
+    async fn give(&self, image: &str) -> Result<(), Error> {
+        let mut stream = self.engine.push_image(image).await?;
+        while let Some(message) = stream.next().await {
+            let message = message?;
+            let id = message.id.as_deref().unwrap_or_default();
+            self.layer(image, &format!("Pushing {image}: {id}"), &message);
+        }
+        Ok(())
+    }
+
+    /// What went wrong between the engine and a registry, and what helps.
+    async fn failed(&self, (what, image): (&str, &str), error: &Error) -> Diagnostic {
+        let mut diagnostic = error.diagnostic();
+        let text = diagnostic.message.to_lowercase();
+        diagnostic.message = format!("cannot {what} `{image}`: {}", diagnostic.message);
+        let Ok(reference) = Reference::parse(image) else {
+            return diagnostic;
+        };
+        let registry = reference.domain;
+        let refused = ["unauthorized", "denied", "no basic auth", "authentication"];
+        let refused = refused.iter().any(|word| text.contains(word));
+        match self.engine.logins().of_registry(&registry).await {
+            Known::Trouble(why) => diagnostic.hint(format!("went on without credentials: {why}")),
+            Known::Login(_) if refused => diagnostic.hint(format!(
+                "{registry} refused the credentials of this user: `docker login {registry}`"
+            )),
+            Known::Nobody if refused => diagnostic.hint(format!(
+                "nobody is logged in to {registry}: `docker login {registry}`; an image of your own needs `build`"
+            )),
+            _ if diagnostic.hints.is_empty() && what == "pull" => {
+                diagnostic.hint("check the name and the tag; an image of your own needs `build`")
+            }
+            _ if text.contains("does not exist locally") => {
+                diagnostic.hint("build it first, or push with `build --push`")
+            }
+            _ => diagnostic,
+        }
+    }
+
+    fn layer(&self, image: &str, name: &str, message: &Progress) {
         let (Some(id), Some(status)) = (&message.id, &message.status) else {
             return;
         };
         let done = matches!(
             status.as_str(),
-            "Pull complete" | "Already exists" | "Download complete"
+            "Pull complete"
+                | "Already exists"
+                | "Download complete"
+                | "Pushed"
+                | "Layer already exists"
         );
+        let id = match name == image {
+            true => id,
+            false => name,
+        };
         let bytes = |number: Option<i64>| number.unwrap_or_default().max(0).unsigned_abs();
         self.events.emit(Event::Progress {
             resource: Resource::Layer {
                 image: image.to_owned(),
-                id: id.clone(),
+                id: id.to_owned(),
             },
             status: match done {
                 true => Status::Done,
@@ -111,13 +158,12 @@ impl Site<'_> {
         say(Status::Working, "Pulling");
         let project = self.tools.project;
         let mut users = services.iter().filter_map(|it| project.services.get(it));
-        let puller = Puller {
+        let carrier = Carrier {
             engine: self.tools.engine,
             events: &self.tools.events,
-            credentials: self.tools.credentials,
         };
         let platform = users.find_map(|service| platform(project, service));
-        match puller.pull(image, platform).await {
+        match carrier.pull(image, platform).await {
             Ok(()) => {
                 say(Status::Done, "Pulled");
                 self.look_up(image).await

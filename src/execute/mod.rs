@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-pub use images::{BuildImage, Credentials, Puller, platform};
+pub use images::{BuildImage, Carrier, platform};
 pub use interrupt::Interrupts;
 pub use outcome::{Outcome, Report, Started, StepReport};
 pub use site::{Cleanup, OneOff, Site, Stamps, Tools};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::images::{BuildImage, Credentials};
+use super::images::BuildImage;
 use super::outcome::{Outcome, Report, Started};
 use crate::convert::{
     Afterwards, Aliases, Carried, Peer, Peers, Role, Stamp, Stdin, Surroundings, image_name,
@@ -86,8 +86,6 @@ pub struct Tools<'a> {
     pub cleanup: Cleanup,
     /// Who builds images.
     pub build: &'a BuildImage<'a>,
-    /// Who knows the credentials of registries.
-    pub credentials: &'a Credentials<'a>,
     /// The container of `run`, where there is one.
     pub one_off: Option<&'a OneOff>,
     /// Who waits for gates; none where there is no gate.

@@ -351,11 +351,7 @@ fn a_pull_of_what_is_not_there_says_what_the_engine_says() {
     block_on(async {
         let engine = engine();
         // A name that no registry can hold: refused by the engine itself.
-        let error = engine
-            .pull_image("UPPER/case", None, None)
-            .await
-            .err()
-            .unwrap();
+        let error = engine.pull_image("UPPER/case", None).await.err().unwrap();
         assert!(error.status().is_some(), "{error:?}");
         assert!(error.to_string().contains("lowercase"), "{error}");
     });

@@ -22,6 +22,7 @@ mod probe;
 mod pull;
 mod ready;
 mod recreate;
+mod registry;
 mod run;
 mod settle;
 mod up_down;

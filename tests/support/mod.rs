@@ -10,6 +10,7 @@ pub mod engine;
 pub mod faults;
 pub mod project;
 pub mod proxy;
+pub mod registry;
 pub mod terminal;
 
 pub use project::Project;

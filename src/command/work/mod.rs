@@ -261,7 +261,6 @@ impl<'c> Work<'c> {
                 anonymous: manner.anonymous,
                 cleanup: manner.cleanup,
                 build: &build,
-                credentials: &|_| None,
                 one_off: manner.one_off,
                 prober: self.prober.as_ref(),
                 soft_limit: soft_limit(self.cx),

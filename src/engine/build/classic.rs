@@ -48,6 +48,7 @@ pub(super) async fn build(engine: &Engine, job: &Job<'_>) -> Result<ImageId, Fai
             (call(build, &context.dockerfile), Some(context))
         }
     };
+    let call = call.registries(&engine.logins().all().await);
     let call = match context {
         Some(context) => call.tar(context.stream()),
         None => call,
@@ -124,7 +125,7 @@ fn call(build: &ImageBuild, dockerfile: &str) -> Call {
     // Further names come first, as Compose has it: the last one is the image's own.
     let names = build.tags.iter().skip(1).chain(build.tags.first());
     call = names.fold(call, |call, tag| call.query("t", tag));
-    call.registries(&super::credentials())
+    call
 }
 
 fn ulimits(limits: &[String]) -> serde_json::Value {

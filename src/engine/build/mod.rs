@@ -160,34 +160,6 @@ impl Spot {
     }
 }
 
-/// The credentials of every registry that somebody is logged in to, for the classic builder.
-fn credentials() -> serde_json::Map<String, serde_json::Value> {
-    let mut known = serde_json::Map::new();
-    let dir = std::env::var_os("DOCKER_CONFIG")
-        .map(PathBuf::from)
-        .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".docker")));
-    let text = dir.and_then(|dir| std::fs::read(dir.join("config.json")).ok());
-    let config = text.and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok());
-    let config = config.unwrap_or_default();
-    let servers = ["auths", "credHelpers"]
-        .iter()
-        .filter_map(|key| config[key].as_object());
-    for server in servers.flat_map(|map| map.keys()) {
-        use docker_credential::{DockerCredential, get_credential};
-        let entry = match get_credential(server) {
-            Ok(DockerCredential::UsernamePassword(user, secret)) => {
-                serde_json::json!({"username": user, "password": secret, "serveraddress": server})
-            }
-            Ok(DockerCredential::IdentityToken(token)) => {
-                serde_json::json!({"identitytoken": token, "serveraddress": server})
-            }
-            Err(_) => continue,
-        };
-        known.insert(server.clone(), entry);
-    }
-    known
-}
-
 impl Engine {
     /// Who builds here: BuildKit, unless `DOCKER_BUILDKIT` says otherwise or the engine has none.
     ///

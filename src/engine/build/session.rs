@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use h2::server::SendResponse;
@@ -21,12 +22,12 @@ use super::wire::{
     SecretResponse,
 };
 use crate::convert::SecretSource;
-use crate::engine::Engine;
 use crate::engine::error::Result;
 use crate::engine::transport::Call;
+use crate::engine::{Engine, Known, Login, Logins};
 
 /// What one build may ask for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Offers {
     /// Folders, by the name that the builder has for them.
     pub(super) folders: BTreeMap<String, Folder>,
@@ -34,6 +35,8 @@ pub(super) struct Offers {
     pub(super) secrets: BTreeMap<String, SecretSource>,
     /// Sockets of SSH agents, by id.
     pub(super) agents: BTreeMap<String, PathBuf>,
+    /// The credentials of registries.
+    pub(super) logins: Arc<Logins>,
 }
 
 /// The calls that BuildKit may make.
@@ -67,6 +70,10 @@ impl Session {
         for method in METHODS {
             call = call.text_header("x-docker-expose-session-grpc-method", method);
         }
+        let offers = Offers {
+            logins: engine.logins().clone(),
+            ..offers
+        };
         Ok(Self {
             io: engine.upgrade(call, "h2c").await?,
             offers,
@@ -121,7 +128,7 @@ async fn answer(offers: Offers, request: Request<RecvStream>, mut respond: SendR
                 None => Ok(missing(&format!("no folder `{name}` is shared"))),
             }
         }
-        "/moby.filesync.v1.Auth/Credentials" => credentials(from, &mut to).await,
+        "/moby.filesync.v1.Auth/Credentials" => credentials(&offers.logins, from, &mut to).await,
         "/moby.buildkit.secrets.v1.Secrets/GetSecret" => secret(&offers, from, &mut to).await,
         "/moby.sshforward.v1.SSH/CheckAgent" => check_agent(&offers, from, &mut to).await,
         "/moby.sshforward.v1.SSH/ForwardAgent" => {
@@ -155,29 +162,20 @@ async fn secret(offers: &Offers, mut from: Receiver, to: &mut Sender) -> io::Res
     Ok(Status::ok())
 }
 
-/// BuildKit names Docker Hub by its registry, Docker's configuration by its index.
-const HUB_REGISTRY: &str = "registry-1.docker.io";
-const HUB_INDEX: &str = "https://index.docker.io/v1/";
-
-async fn credentials(mut from: Receiver, to: &mut Sender) -> io::Result<Status> {
-    use docker_credential::{DockerCredential, get_credential};
+async fn credentials(
+    logins: &Arc<Logins>,
+    mut from: Receiver,
+    to: &mut Sender,
+) -> io::Result<Status> {
     let request: CredentialsRequest = from.next().await?.unwrap_or_default();
-    let host = match request.host.as_str() {
-        HUB_REGISTRY => HUB_INDEX.to_owned(),
-        host => host.to_owned(),
-    };
-    // A helper is another program, and may take its time.
-    let found = tokio::task::spawn_blocking(move || get_credential(&host)).await;
-    let answer = match found.map_err(io::Error::other)? {
-        Ok(DockerCredential::UsernamePassword(user, secret)) => {
-            CredentialsResponse { user, secret }
-        }
-        Ok(DockerCredential::IdentityToken(secret)) => CredentialsResponse {
+    let answer = match logins.of_registry(&request.host).await {
+        Known::Login(Login::Password { user, secret }) => CredentialsResponse { user, secret },
+        Known::Login(Login::Token(secret)) => CredentialsResponse {
             user: String::new(),
             secret,
         },
-        // Nobody is logged in there: the registry decides what that is good for.
-        Err(_) => CredentialsResponse::default(),
+        // The registry decides what that is good for.
+        Known::Nobody | Known::Trouble(_) => CredentialsResponse::default(),
     };
     to.send(&answer).await?;
     Ok(Status::ok())

@@ -97,7 +97,7 @@ fn plan(build: &ImageBuild) -> Result<(Offers, HashMap<String, String>), Failure
     let mut offers = Offers {
         secrets: build.secrets.clone(),
         agents: agents(build)?,
-        folders: BTreeMap::new(),
+        ..Offers::default()
     };
     let mut told = attributes(build);
     match &build.context {

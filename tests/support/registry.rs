@@ -1,0 +1,79 @@
+//! A registry of its own on loopback, which asks for a name and a password.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Who may come in.
+pub const USER: &str = "tester";
+/// In JSON and base64 this has a `/`, which is none in the alphabet of URLs.
+pub const PASSWORD: &str = r#"p?>~ä"\:/+ÿ?"#;
+/// The same as the registry keeps it.
+const HASH: &str = "$2y$05$abcdefghijklmnopqrstuuQ7VK8v4Hm.TKPbj3kz1VKxJbgChq0yW";
+
+/// A running registry; dropped, it ends and its images are gone.
+pub struct Registry {
+    child: Child,
+    address: String,
+    _root: tempfile::TempDir,
+}
+
+impl Registry {
+    /// Starts one; fetches Debian's package where the program is missing.
+    pub fn start() -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/docker-registry");
+        let found = Command::new(script)
+            .output()
+            .expect("scripts/docker-registry");
+        assert!(
+            found.status.success(),
+            "{}",
+            String::from_utf8_lossy(&found.stderr)
+        );
+        let program = String::from_utf8_lossy(&found.stdout).trim().to_owned();
+        let root = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| root.path().join(name).display().to_string();
+        fs::write(at("htpasswd"), format!("{USER}:{HASH}\n")).expect("a file");
+        let free = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = free.local_addr().expect("its number").to_string();
+        drop(free);
+        let config = format!(
+            "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\n\
+             http: {{addr: '{address}'}}\nauth: {{htpasswd: {{realm: tests, path: {}}}}}\n",
+            at("images"),
+            at("htpasswd")
+        );
+        fs::write(at("config.yml"), config).expect("a file");
+        let child = Command::new(program)
+            .args(["serve", &at("config.yml")])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("docker-registry");
+        let registry = Self {
+            child,
+            address,
+            _root: root,
+        };
+        let started = Instant::now();
+        while TcpStream::connect(&registry.address).is_err() {
+            assert!(started.elapsed() < Duration::from_secs(20), "no registry");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        registry
+    }
+
+    /// Its host and port.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
