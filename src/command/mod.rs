@@ -61,6 +61,7 @@ mod schema;
 mod settle;
 mod shell_init;
 mod start;
+mod stats;
 mod stop;
 mod target;
 mod top;
@@ -215,6 +216,7 @@ const VERBS: &[Verb] = &[
     )
     .own(),
     verb!(start, "Start containers that are there").winds_down(),
+    verb!(stats, "Show what containers use, live"),
     verb!(stop, "Stop containers").winds_down(),
     verb!(top, "Display the running processes"),
     verb!(unpause, "Thaw paused containers").winds_down(),

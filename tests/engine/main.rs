@@ -25,6 +25,7 @@ mod recreate;
 mod registry;
 mod run;
 mod settle;
+mod stats;
 mod up_down;
 mod warnings;
 mod watch;
