@@ -19,6 +19,7 @@ mod argv;
 mod attach;
 mod attached;
 mod autopsy;
+mod bridge;
 mod build;
 mod builds;
 mod commit;
@@ -173,6 +174,11 @@ macro_rules! verb {
 /// Every verb, in the order of the help.
 const VERBS: &[Verb] = &[
     verb!(attach, "Stand in front of a container's main process").winds_down(),
+    verb!(
+        bridge,
+        "Convert compose files for another platform (not there)"
+    )
+    .hidden(),
     verb!(build, "Build the images of services"),
     verb!(commit, "Create an image from what a container has become"),
     verb!(completion, "Print the completion script of a shell").own(),
