@@ -59,6 +59,11 @@ impl fmt::Display for ConfigHash {
 /// The hash of a service, as it is when its containers are created: environment resolved, files
 /// folded in, references to other services' containers replaced.
 pub fn service(service: &Service, form: HashForm) -> ConfigHash {
+    hash(&hashed(service, form))
+}
+
+/// What the hash of a service is made of.
+pub fn hashed(service: &Service, form: HashForm) -> Tree {
     let mut tree = service.render(Form::Json);
     let fields = fields_of(&mut tree);
     fields.retain(|(key, _)| {
@@ -77,7 +82,7 @@ pub fn service(service: &Service, form: HashForm) -> ConfigHash {
             opt_out_of_host_path(mount, tree);
         }
     }
-    hash(&tree)
+    tree
 }
 
 /// The hash of a network.

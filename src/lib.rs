@@ -11,6 +11,7 @@
 //! | [`command`] | one file per verb: its clap arguments and one function that reads top to bottom |
 //! | [`report`] | the only place that prints |
 //! | [`watch`] | the live-reload loop |
+//! | [`history`] | what dco remembers of what it did: runs, causes, waits, fields |
 //! | [`execute`] | walks a [`plan::Plan`]: ready steps run, gates wait, outcomes come back |
 //! | [`engine`] | the port to the Docker Engine API: connection, calls, streams, one snapshot |
 //! | — | *pure below this line* |
@@ -34,6 +35,7 @@ pub mod execute;
 pub mod gate;
 pub mod graph;
 pub mod hash;
+pub mod history;
 pub mod lint;
 pub mod name;
 pub mod plan;

@@ -18,6 +18,8 @@ pub struct Context {
     pub globals: Globals,
     /// As which program dco was called.
     pub identity: Identity,
+    /// The verb.
+    pub verb: String,
     /// The variables of the process.
     pub env: Environment,
     /// What standard input, output and error are.
@@ -38,6 +40,7 @@ impl Context {
         Ok(Self {
             globals,
             identity,
+            verb: verb.to_owned(),
             env,
             terminal,
             reporter,

@@ -10,7 +10,7 @@ use super::up::{Shape, scale, warn_of_orphans};
 use super::work::{Manner, Source, Work};
 use crate::execute::Cleanup;
 use crate::gate::Waits;
-use crate::plan::{self, Extent};
+use crate::plan::Extent;
 use crate::project::Along;
 
 /// Create containers, and do not start them
@@ -35,11 +35,12 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     policy.targets = work.named(&args.services)?;
     policy.extent = Extent::Create;
     policy.rebuild_volumes = volumes_to_rebuild(cx, &work, args.shape.yes)?;
-    let plan = work.plan(|world| plan::up(world, &policy))?;
+    let plan = work.plan_up(&mut policy).await?;
     if cx.globals.dry_run {
         return super::plan::show(&plan);
     }
     warn_of_orphans(cx, &work, policy.orphans);
+    work.say_reasons(&plan);
     let manner = Manner {
         cleanup: Cleanup::Keep,
         quiet: args.shape.quiet(),

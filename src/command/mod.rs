@@ -15,6 +15,7 @@
 //! Flags are written as clap derives them. What Docker Compose's own parser takes besides
 //! (`--rm=true`, unambiguous prefixes of long flags) is added to every verb by [`parse`].
 
+mod alpha;
 mod argv;
 mod attach;
 mod attached;
@@ -38,6 +39,7 @@ mod events;
 mod exec;
 mod export;
 mod global;
+mod graph;
 mod help;
 mod images;
 mod interactive;
@@ -65,6 +67,7 @@ mod start;
 mod stats;
 mod stop;
 mod target;
+mod timeline;
 mod top;
 mod unpause;
 mod up;
@@ -73,6 +76,7 @@ mod version;
 mod volumes;
 mod wait;
 mod watch;
+mod why;
 mod work;
 
 pub use argv::Identity;
@@ -173,6 +177,7 @@ macro_rules! verb {
 
 /// Every verb, in the order of the help.
 const VERBS: &[Verb] = &[
+    verb!(alpha, "Experimental commands").hidden(),
     verb!(attach, "Stand in front of a container's main process").winds_down(),
     verb!(
         bridge,
@@ -198,6 +203,7 @@ const VERBS: &[Verb] = &[
     verb!(events, "Receive real time events from containers"),
     verb!(exec, "Run a command in a running container"),
     verb!(export, "Export a container's file system as a tar"),
+    verb!(graph, "Show the services and what they wait for").own(),
     verb!(help, "Show the help of a command, or explain a topic").own(),
     verb!(images, "List images used by the created containers"),
     verb!(kill, "Send a signal to running containers").winds_down(),
@@ -224,6 +230,7 @@ const VERBS: &[Verb] = &[
     verb!(start, "Start containers that are there").winds_down(),
     verb!(stats, "Show what containers use, live"),
     verb!(stop, "Stop containers").winds_down(),
+    verb!(timeline, "Show what the last `up` did when").own(),
     verb!(top, "Display the running processes"),
     verb!(unpause, "Thaw paused containers").winds_down(),
     verb!(up, "Create and start containers").winds_down(),
@@ -231,6 +238,7 @@ const VERBS: &[Verb] = &[
     verb!(volumes, "List volumes"),
     verb!(watch, "Watch files and refresh containers when they change").winds_down(),
     verb!(wait, "Block until containers of services stop"),
+    verb!(why, "Show why a service runs the way it does").own(),
 ];
 
 /// Parses, dispatches, reports, and picks the exit code.

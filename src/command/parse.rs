@@ -56,24 +56,26 @@ pub fn parse(invocation: &Invocation) -> Result<ArgMatches, Error> {
 
 /// Lets every switch take a value as Go's flags do: `--rm=true`, `--rm=false`, `-T=0`.
 pub fn lenient(command: Command) -> Command {
-    command.mut_args(|arg| match arg.get_action() {
-        ArgAction::SetTrue => arg
-            .action(ArgAction::Set)
-            .num_args(0..=1)
-            .require_equals(true)
-            .default_value("false")
-            .default_missing_value("true")
-            .value_parser(GoBool)
-            .overrides_itself(),
-        ArgAction::Set
-            if arg
-                .get_num_args()
-                .is_none_or(|count| count.max_values() == 1) =>
-        {
-            arg.overrides_itself()
-        }
-        _ => arg,
-    })
+    command
+        .mut_subcommands(lenient)
+        .mut_args(|arg| match arg.get_action() {
+            ArgAction::SetTrue => arg
+                .action(ArgAction::Set)
+                .num_args(0..=1)
+                .require_equals(true)
+                .default_value("false")
+                .default_missing_value("true")
+                .value_parser(GoBool)
+                .overrides_itself(),
+            ArgAction::Set
+                if arg
+                    .get_num_args()
+                    .is_none_or(|count| count.max_values() == 1) =>
+            {
+                arg.overrides_itself()
+            }
+            _ => arg,
+        })
 }
 
 /// `SERVICE [COMMAND…]`, where flags end at the service: what follows belongs to the command.

@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::Context;
 use super::up::{Shape, scale};
 use super::work::{Source, Work, waits};
-use crate::plan::{self, Plan};
+use crate::plan::Plan;
 use crate::project::Along;
 use crate::report;
 
@@ -37,7 +37,7 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     let work = Work::open(cx, source, waits(cx, args.no_infer)).await?;
     let mut policy = args.shape.policy(cx)?;
     policy.targets = work.named(&args.services)?;
-    let plan = work.plan(|world| plan::up(world, &policy))?;
+    let plan = work.plan_up(&mut policy).await?;
     show(&plan)?;
     Ok(match plan.is_empty() {
         true => ExitCode::SUCCESS,

@@ -9,7 +9,7 @@ use super::Context;
 use super::work::{Manner, Source, Work, waits};
 use crate::execute::Cleanup;
 use crate::name::ServiceName;
-use crate::plan::{self, UpPolicy};
+use crate::plan::UpPolicy;
 use crate::project::Along;
 
 /// Set the number of containers of services
@@ -42,17 +42,18 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     super::up::scale(&mut project, &args.scales)?;
     let source = Source::Loaded(Box::new(project));
     let work = Work::open(cx, source, waits(cx, false)).await?;
-    let policy = UpPolicy {
+    let mut policy = UpPolicy {
         targets: names
             .iter()
             .map(|name| ServiceName::from(name.as_str()))
             .collect::<BTreeSet<_>>(),
         ..UpPolicy::default()
     };
-    let plan = work.plan(|world| plan::up(world, &policy))?;
+    let plan = work.plan_up(&mut policy).await?;
     if cx.globals.dry_run {
         return super::plan::show(&plan);
     }
+    work.say_reasons(&plan);
     let manner = Manner {
         cleanup: Cleanup::NeverStarted,
         ..Manner::default()

@@ -189,11 +189,8 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     let source = Source::Loaded(Box::new(project));
     let work = Work::open(cx, source, waits(cx, args.no_infer)).await?;
     let mut policy = args.policy(cx, &work)?;
-    if policy.build == BuildPolicy::IfNeeded && !is_strict(cx) {
-        policy.stale = work.stale().await?;
-    }
     policy.rebuild_volumes = volumes_to_rebuild(cx, &work, args.shape.yes)?;
-    let plan = work.plan(|world| plan::up(world, &policy))?;
+    let plan = work.plan_up(&mut policy).await?;
     if cx.globals.dry_run {
         return super::plan::show(&plan);
     }
@@ -203,12 +200,13 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
             cx.reporter().show(&finding.warning);
         }
     }
-    work.say_edges(&plan);
+    work.say_reasons(&plan);
     let manner = Manner {
         anonymous: policy.anonymous,
         cleanup: Cleanup::NeverStarted,
         quiet: args.shape.quiet(),
-        one_off: None,
+        verb: Some("up"),
+        ..Manner::default()
     };
     let since = jiff::Timestamp::now();
     let report = work.execute(&plan, manner).await?;

@@ -21,9 +21,22 @@ pub fn answer(error: &Error, invocation: &Invocation) -> ExitCode {
 /// The help of the verb, else of the program.
 fn help(invocation: &Invocation) -> String {
     match invocation.verb() {
-        Some(verb) => verb_help(verb, invocation.identity),
+        Some(verb) => match below(verb, invocation) {
+            Some(command) => brief(command),
+            None => verb_help(verb, invocation.identity),
+        },
         None => root_help(invocation.identity),
     }
+}
+
+/// The command of a verb's own (`alpha viz`) that is named behind it.
+fn below(verb: &Verb, invocation: &Invocation) -> Option<Command> {
+    let command = verb.command();
+    let named = |one: &&Command| invocation.args.iter().any(|word| word == one.get_name());
+    let found = command.get_subcommands().find(named)?.clone();
+    let program = parse::program(invocation.identity);
+    let name = format!("{program} {} {}", verb.name, found.get_name());
+    Some(found.bin_name(name))
 }
 
 /// A verb's help.

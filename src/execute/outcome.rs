@@ -1,9 +1,10 @@
 //! What became of a plan: of each step, and of the whole.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::diagnostic::{Diagnostic, Kind};
-use crate::name::ContainerId;
+use crate::name::{ContainerId, ImageId};
 use crate::plan::{Action, Cause, Plan, StepId};
 
 /// What became of one step.
@@ -57,6 +58,8 @@ pub struct Report {
     pub created: Vec<(StepId, ContainerId)>,
     /// The containers that were started, in the order they were.
     pub started: Vec<Started>,
+    /// The images as they were in the end, by reference.
+    pub images: BTreeMap<String, ImageId>,
     /// Containers that were created, never started, and removed again because something failed.
     pub cleaned_up: Vec<String>,
 }

@@ -316,6 +316,10 @@ impl<'a> Site<'a> {
     pub(super) fn hand_over(&self, report: &mut Report) {
         let mut state = self.state();
         report.started = std::mem::take(&mut state.started);
+        let images = std::mem::take(&mut state.images).into_iter();
+        report.images = images
+            .filter_map(|(reference, image)| Some((reference, image.id?)))
+            .collect();
         report.created = state
             .created
             .iter()

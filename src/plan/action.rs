@@ -227,6 +227,43 @@ impl Target {
     }
 }
 
+impl Action {
+    /// The service that it is about, where it is about one.
+    pub fn service(&self) -> Option<&ServiceName> {
+        match self {
+            Self::Build { service, .. }
+            | Self::Connect { service, .. }
+            | Self::Start { service, .. }
+            | Self::Stop { service, .. }
+            | Self::Restart { service, .. }
+            | Self::PreStart { service, .. }
+            | Self::Hook { service, .. } => Some(service),
+            Self::Create { replica, .. } => Some(&replica.service),
+            Self::Await(gate) => Some(&gate.dependency),
+            _ => None,
+        }
+    }
+
+    /// The container that it is about, where it is about one that is there by then.
+    pub fn container(&self) -> Option<&Target> {
+        match self {
+            Self::Connect { container, .. }
+            | Self::Disconnect { container, .. }
+            | Self::Start { container, .. }
+            | Self::Stop { container, .. }
+            | Self::Restart { container, .. }
+            | Self::Remove { container, .. }
+            | Self::Rename { container, .. }
+            | Self::Kill { container, .. }
+            | Self::Pause { container }
+            | Self::Unpause { container }
+            | Self::PreStart { container, .. }
+            | Self::Hook { container, .. } => Some(container),
+            _ => None,
+        }
+    }
+}
+
 impl Replica {
     /// The name it is created under: a temporary one, Compose's, while the container it takes the
     /// place of is still there.

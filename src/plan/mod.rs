@@ -12,6 +12,7 @@ mod down;
 mod fates;
 pub mod fresh;
 mod images;
+pub mod inspected;
 mod lifecycle;
 pub mod observed;
 mod recall;
@@ -170,6 +171,33 @@ impl Plan {
             _ => None,
         });
         services.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Why it builds or makes anew what is there, where the command line does not ask for it: a
+    /// sentence for each service.
+    pub fn reasons(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        for step in &self.steps {
+            let reason = match (&step.action, &step.cause) {
+                (Action::Build { service, .. }, Cause::BuildInputChanged { input }) => {
+                    format!("{service} is built anew: {input} changed")
+                }
+                (
+                    Action::Create {
+                        replica,
+                        replaces: Some(_),
+                    },
+                    cause,
+                ) if step.when == When::Always && *cause != Cause::Forced => {
+                    format!("{} is made anew: {cause}", replica.service)
+                }
+                _ => continue,
+            };
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+        }
+        reasons
     }
 
     /// The names of the containers that it removes for good.

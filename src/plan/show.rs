@@ -144,13 +144,17 @@ impl fmt::Display for Cause {
 impl fmt::Display for FieldChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".into());
-        write!(
-            f,
-            "{} {} → {}",
-            self.field,
-            shown(&self.old),
-            shown(&self.new)
-        )?;
+        match self.old == self.new {
+            // Both are masked.
+            true => write!(f, "{} changed, and is not shown", self.field)?,
+            false => write!(
+                f,
+                "{} {} → {}",
+                self.field,
+                shown(&self.old),
+                shown(&self.new)
+            )?,
+        }
         match &self.place {
             Some(place) => write!(f, " ({place})"),
             None => Ok(()),

@@ -3,8 +3,10 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod exit;
+pub mod explain;
 pub mod go;
 pub mod log;
+mod paint;
 mod progress;
 mod raw;
 mod reporter;
@@ -14,6 +16,7 @@ pub mod template;
 pub mod units;
 
 pub use exit::{Exit, StdoutClosed, exit_code};
+pub use paint::Paint;
 pub use raw::RawOutput;
 pub use reporter::Reporter;
 pub use style::{Ansi, ProgressMode, Style};
@@ -26,6 +29,17 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     out.write_all(text.as_bytes())?;
     out.flush()?;
     Ok(())
+}
+
+/// The columns of standard output: those of its terminal, else `columns`, else 80.
+pub fn width(columns: Option<&str>) -> usize {
+    let terminal = console::Term::stdout().size_checked();
+    let width = terminal.map(|(_, width)| usize::from(width));
+    let asked = || columns.and_then(|text| text.parse().ok());
+    width
+        .or_else(asked)
+        .filter(|width| *width > 0)
+        .unwrap_or(80)
 }
 
 /// Standard output, locked; what fails because the reader is gone is a [`StdoutClosed`].

@@ -5,6 +5,7 @@ mod support;
 
 mod completions;
 mod errors;
+mod explain;
 mod harness;
 mod model;
 mod origin;

@@ -11,6 +11,7 @@ mod client;
 mod commit;
 mod cp;
 mod exec;
+mod explain;
 mod export;
 mod faults;
 mod harness;

@@ -104,12 +104,12 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     let work = Work::open(cx, Source::Loaded(Box::new(project)), waits(cx, false)).await?;
     let mut policy = args.images.policy(cx)?;
     policy.one_off = Some((service.clone(), name.clone()));
-    let plan = work.plan(|world| plan::up(world, &policy))?;
+    let plan = work.plan_up(&mut policy).await?;
     if cx.globals.dry_run {
         return super::plan::show(&plan);
     }
     warn_of_orphans(cx, &work, policy.orphans);
-    work.say_edges(&plan);
+    work.say_reasons(&plan);
     let one_off = OneOff {
         name,
         slug,

@@ -2,7 +2,9 @@
 
 mod fingerprints;
 mod identity;
+mod inspected;
 mod load;
+mod memory;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -27,9 +29,10 @@ use crate::event::{Event, Events, Resource, Status};
 use crate::execute::{Cleanup, Interrupts, OneOff, Report, Site, Tools, execute};
 use crate::gate::{Edges, Origin, Reading, Waits, edges, verdict::SOFT_LIMIT};
 use crate::graph::ServiceGraph;
+use crate::history::Run;
 use crate::name::ServiceName;
-use crate::plan::{self, Anonymous, Observed, Plan, World};
-use crate::project::{MountType, Project};
+use crate::plan::{self, Anonymous, BuildPolicy, Observed, Plan, UpPolicy, World};
+use crate::project::{Mapping, MountType, Project};
 
 /// A project, what the engine holds of it, and who does the work.
 pub(super) struct Work<'c> {
@@ -54,6 +57,8 @@ pub(super) struct Manner<'m> {
     pub(super) quiet: Quiet,
     /// The container of `run`, where there is one.
     pub(super) one_off: Option<&'m OneOff>,
+    /// As which command it is remembered; none for the one that was called.
+    pub(super) verb: Option<&'static str>,
 }
 
 /// What of the engine's progress is not shown.
@@ -132,15 +137,7 @@ impl<'c> Work<'c> {
             }
             Source::Name(name) => plan::recall(&name, &observed),
         };
-        let mut graph = ServiceGraph::new(&project)?;
-        let reading = Reading {
-            waits,
-            files: &text_files,
-        };
-        let edges = edges(&project, &reading).join(&mut graph);
-        if !edges.diagnostics.is_empty() {
-            return Err(Diagnostics(edges.diagnostics).into());
-        }
+        let (graph, edges) = edges_of(&project, waits)?;
         Ok(Self {
             prints: Fingerprints::choose(cx)?,
             cx,
@@ -160,13 +157,24 @@ impl<'c> Work<'c> {
             graph: &self.graph,
             observed: &self.observed,
             edges: &self.edges,
-            hashes: &self.prints,
+            hashes: &memory::Memory::of(self),
             now: jiff::Timestamp::now().as_second(),
         })
     }
 
+    /// Plans `up` in any of its forms: with what changed of the builds' input, and with the fields
+    /// that differ wherever a container is replaced.
+    pub(super) async fn plan_up(&self, policy: &mut UpPolicy) -> Result<Plan> {
+        if policy.build == BuildPolicy::IfNeeded && !is_strict(self.cx) {
+            policy.stale = self.stale().await?;
+        }
+        let mut plan = self.plan(|world| plan::up(world, policy))?;
+        self.name_fields(&mut plan).await;
+        Ok(plan)
+    }
+
     /// The services whose images have to be built anew, each with what changed of its input.
-    pub(super) async fn stale(&self) -> Result<BTreeMap<ServiceName, String>> {
+    async fn stale(&self) -> Result<BTreeMap<ServiceName, String>> {
         let builds = Builds::open(
             self.cx,
             &self.engine,
@@ -226,13 +234,7 @@ impl<'c> Work<'c> {
         for name in &plan.unchanged {
             self.say_running(name);
         }
-        let host = self.engine.endpoint().to_string();
-        let proxy = proxy_variables(&proxies(self.cx), &host);
-        let surroundings = Surroundings {
-            api: self.observed.api,
-            proxy: &proxy,
-            read: &|path: &str| std::fs::read_to_string(path),
-        };
+        let proxy = self.proxy();
         let builds = Builds::open(
             self.cx,
             &self.engine,
@@ -257,7 +259,7 @@ impl<'c> Work<'c> {
                 observed: &self.observed,
                 events: manner.quiet.hush(self.cx.events()),
                 stamps: &self.prints,
-                surroundings,
+                surroundings: self.surroundings(&proxy),
                 anonymous: manner.anonymous,
                 cleanup: manner.cleanup,
                 build: &build,
@@ -267,7 +269,10 @@ impl<'c> Work<'c> {
             },
             plan::peers(&self.project, &self.observed),
         );
+        let began = jiff::Timestamp::now().as_millisecond();
         let report = execute(plan, &site, &mut interrupts).await;
+        let verb = manner.verb.unwrap_or(&self.cx.verb);
+        self.remember(Run::of(verb, began, plan, &report), plan, &report);
         if report.interrupts > 0 {
             self.cx.reporter().settle()?;
             return Err(crate::report::Exit::interrupted().into());
@@ -279,6 +284,20 @@ impl<'c> Work<'c> {
                 diagnostics.extend(self.cards(plan, &report).await);
                 Err(Diagnostics(diagnostics).into())
             }
+        }
+    }
+
+    /// The proxies that new containers are told of.
+    fn proxy(&self) -> Mapping {
+        proxy_variables(&proxies(self.cx), &self.engine.endpoint().to_string())
+    }
+
+    /// What is the same for every container.
+    fn surroundings<'p>(&self, proxy: &'p Mapping) -> Surroundings<'p> {
+        Surroundings {
+            api: self.observed.api,
+            proxy,
+            read: &|path: &str| std::fs::read_to_string(path),
         }
     }
 
@@ -326,8 +345,18 @@ impl<'c> Work<'c> {
         });
     }
 
-    /// Says once what waits for what that the file does not say itself.
-    pub(super) fn say_edges(&self, plan: &Plan) {
+    /// Says once why what is there is built or made anew, and what waits for what, as far as the
+    /// command line and the file do not say it themselves.
+    pub(super) fn say_reasons(&self, plan: &Plan) {
+        if !is_strict(self.cx) {
+            for reason in plan.reasons() {
+                self.cx.events().emit(Event::Note(reason));
+            }
+        }
+        self.say_edges(plan);
+    }
+
+    fn say_edges(&self, plan: &Plan) {
         for edge in &self.edges.list {
             let waits = plan.steps.iter().any(|step| match &step.action {
                 plan::Action::Await(gate) => edge.gates.contains(gate),
@@ -346,7 +375,23 @@ impl<'c> Work<'c> {
     }
 }
 
-/// The proxies of docker's configuration, in the form of its file.
+/// The services of a project in their order, and what stands between them.
+///
+/// # Errors
+/// A cycle, or what is wrong with `x-dco`.
+pub(super) fn edges_of(project: &Project, waits: Waits) -> Result<(ServiceGraph, Edges)> {
+    let mut graph = ServiceGraph::new(project)?;
+    let reading = Reading {
+        waits,
+        files: &text_files,
+    };
+    let edges = edges(project, &reading).join(&mut graph);
+    match edges.diagnostics.is_empty() {
+        true => Ok((graph, edges)),
+        false => Err(Diagnostics(edges.diagnostics).into()),
+    }
+}
+
 /// The registries' credentials of the Docker client's configuration, as a `config.json` for
 /// services with `use_api_socket`; those that a helper keeps stay with it.
 fn registries(cx: &Context) -> String {
@@ -358,6 +403,7 @@ fn registries(cx: &Context) -> String {
     serde_json::json!({ "auths": auths }).to_string()
 }
 
+/// The proxies of docker's configuration, in the form of its file.
 pub(super) fn proxies(cx: &Context) -> serde_json::Value {
     let config = cx.docker_config();
     let proxies = config.file.proxies.iter().map(|(host, proxy)| {
