@@ -1,12 +1,15 @@
 //! What an attached `up` does once everything runs: shows the logs, and stops what it watches when
 //! it is interrupted or when a container ends that ends it all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
 use super::Context;
@@ -21,6 +24,7 @@ use crate::report::Exit;
 use crate::report::log::{LogStyle, Logs, Source};
 
 /// A container whose log is shown.
+#[derive(Clone)]
 pub(super) struct Watched {
     pub(super) id: ContainerId,
     pub(super) service: ServiceName,
@@ -42,8 +46,21 @@ pub(super) enum Ending {
     FirstFailure,
 }
 
+/// Whether containers may be replaced while their logs are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Company {
+    /// Nobody does.
+    Alone,
+    /// A watch over files does.
+    Watch,
+}
+
+/// How long a watch may have no container at all while it replaces the last one.
+const REPLACING: Duration = Duration::from_secs(5);
+
 /// What is shown and how it ends.
 pub(super) struct Show {
+    pub(super) company: Company,
     pub(super) style: LogStyle,
     pub(super) timestamps: bool,
     pub(super) ending: Ending,
@@ -74,18 +91,37 @@ pub(super) async fn follow(
     let labels: Vec<&str> = watched.iter().map(|one| one.label.as_str()).collect();
     cx.reporter()
         .write_out(format!("Attaching to {}\n", labels.join(", ")).as_bytes())?;
-    let mut screen = Screen::new(cx, watched, show.style);
+    let mut watched = watched.to_vec();
+    let mut screen = Screen::new(cx, &watched, show.style);
     let mut interrupts = Interrupts::listen()?;
     let (say, mut news) = mpsc::channel(256);
     let mut followers: FuturesUnordered<_> = watched
         .iter()
         .enumerate()
-        .map(|(index, one)| follow_one(work, one, (index, &show), say.clone()))
+        .map(|(index, one)| {
+            follow_one(
+                work,
+                one.clone(),
+                (index, &show, show.since.clone()),
+                say.clone(),
+            )
+        })
         .collect();
-    drop(say);
+    let mut events = match show.company {
+        Company::Watch => work.prober.as_ref().map(|prober| prober.events()),
+        Company::Alone => None,
+    };
+    // Held only where more containers may come.
+    let mut say = events.is_some().then_some(say);
+    let mut following: BTreeSet<ContainerId> = watched.iter().map(|one| one.id.clone()).collect();
+    let mut ends: BTreeMap<ContainerId, String> = BTreeMap::new();
+    let mut last_end: Option<Instant> = None;
     let mut code: Option<u8> = None;
     let mut stopping = None;
     loop {
+        let over = last_end
+            .filter(|_| followers.is_empty())
+            .map(|at| at + REPLACING);
         tokio::select! {
             biased;
             _ = interrupts.next(), if stopping.is_none() => {
@@ -104,6 +140,13 @@ pub(super) async fn follow(
                     if show.ending.ends_all(status, again) && stopping.is_none() {
                         stopping = Some(Box::pin(stop(cx, work)));
                     }
+                    if again == Again::No {
+                        let id = &watched[index].id;
+                        following.remove(id);
+                        ends.insert(id.clone(), now());
+                        // One that failed by itself waits for the next save.
+                        last_end = is_by_will(status).then(Instant::now);
+                    }
                 }
                 None => break,
             },
@@ -112,6 +155,25 @@ pub(super) async fn follow(
                 stopped?;
                 break;
             }
+            event = heard_of(&mut events) => match (event, &say) {
+                (Ok(event), Some(say)) => {
+                    let again = started(&event, &watched, work);
+                    if let Some(one) = again.filter(|one| following.insert(one.id.clone())) {
+                        let index = screen.add(&one);
+                        watched.push(one.clone());
+                        // One that is new says its first words before its start is told.
+                        let since = ends.remove(&one.id).unwrap_or_default();
+                        followers.push(follow_one(work, one, (index, &show, since), say.clone()));
+                        last_end = None;
+                    }
+                }
+                (Err(RecvError::Lagged(_)), _) => {}
+                _ => {
+                    events = None;
+                    say = None;
+                }
+            },
+            () = tokio::time::sleep_until(over.unwrap_or_else(Instant::now).into()), if over.is_some() => break,
         }
     }
     // What the containers said at their end is still on its way.
@@ -148,18 +210,61 @@ impl Ending {
     }
 }
 
+/// Whether an exit code is that of a program that is done, or was told to end.
+fn is_by_will(status: i64) -> bool {
+    matches!(status, 0 | 130 | 137 | 143)
+}
+
+type Events = tokio::sync::broadcast::Receiver<Arc<crate::engine::EngineEvent>>;
+
+async fn heard_of(
+    events: &mut Option<Events>,
+) -> Result<Arc<crate::engine::EngineEvent>, RecvError> {
+    match events {
+        Some(events) => events.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Now, as the engine takes it.
+fn now() -> String {
+    let now = jiff::Timestamp::now();
+    format!("{}.{:09}", now.as_second(), now.subsec_nanosecond())
+}
+
+/// The container that an event says has started, where it is one of a service that is shown.
+fn started(
+    event: &crate::engine::EngineEvent,
+    watched: &[Watched],
+    work: &Work<'_>,
+) -> Option<Watched> {
+    let is_one_off = event.attribute("com.docker.compose.oneoff") == Some("True");
+    let service = event.attribute("com.docker.compose.service")?;
+    let like = watched.iter().find(|one| one.service.as_str() == service)?;
+    if event.action != "start" || is_one_off {
+        return None;
+    }
+    // A container that replaces another starts under its own name.
+    let name = event.attribute("name")?;
+    let prefix = format!("{}-", work.project.name);
+    Some(Watched {
+        id: ContainerId::from(event.actor.id.clone()),
+        label: name.strip_prefix(&prefix).unwrap_or(name).to_owned(),
+        ..like.clone()
+    })
+}
+
 async fn follow_one(
     work: &Work<'_>,
-    one: &Watched,
-    (index, show): (usize, &Show),
+    one: Watched,
+    (index, show, mut since): (usize, &Show, String),
     say: mpsc::Sender<News>,
 ) {
     let mut events = work.prober.as_ref().map(|prober| prober.events());
-    let mut since = show.since.clone();
     loop {
         let range = LogRange {
             follow: true,
-            since: Some(since.clone()),
+            since: Some(since.clone()).filter(|since| !since.is_empty()),
             timestamps: show.timestamps,
             ..LogRange::default()
         };
@@ -242,6 +347,13 @@ impl<'c> Screen<'c> {
             sources,
             rest: BTreeMap::new(),
         }
+    }
+
+    /// Adds a container, and gives its index; one that replaces another keeps its colour.
+    fn add(&mut self, one: &Watched) -> usize {
+        let source = self.logs.source(&one.label);
+        self.sources.push(source);
+        self.sources.len() - 1
     }
 
     fn say(&mut self, index: usize, chunk: &Chunk) -> Result<()> {

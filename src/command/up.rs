@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use super::Context;
-use super::attached::{Ending, Show, Watched, follow};
+use super::attached::{Company, Ending, Show, Watched, follow};
 use super::consent::volumes_to_rebuild;
 use super::settle::settle;
 use super::work::{Manner, Quiet, Source, Work, grace, is_strict, waits};
@@ -217,7 +217,7 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         let watched = args.watched(&work, &report);
         let logs = follow(cx, &work, &watched, args.show(cx, since));
         return match args.live {
-            true => super::watch::beside(&args.services, cx, logs).await,
+            true => super::watch::beside(&args.after(), cx, logs).await,
             false => logs.await,
         };
     }
@@ -225,20 +225,30 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         settle(&work, &report).await?;
     }
     if args.live {
-        let watch = super::watch::Args::after_up(&args.services, args.detach);
-        return Box::pin(super::watch::run(&watch, cx)).await;
+        cx.reporter().settle()?;
+        return Box::pin(super::watch::run(&args.after(), cx)).await;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 impl Args {
     /// The `up` that `watch` begins with.
-    pub(super) fn before_watch(services: &[String]) -> Self {
+    pub(super) fn before_watch(services: &[String], quiet: bool) -> Self {
         Self {
             services: services.to_vec(),
             detach: true,
+            shape: Shape {
+                quiet_build: quiet,
+                quiet_pull: quiet,
+                ..Shape::default()
+            },
             ..Self::default()
         }
+    }
+
+    /// The watch that it ends in.
+    fn after(&self) -> super::watch::Args {
+        super::watch::Args::after_up(&self.services, self.detach, self.shape.quiet_build)
     }
 
     /// The containers whose logs are shown: those of the services that are named, else all.
@@ -290,6 +300,10 @@ impl Args {
                 prefixes: !watch.no_log_prefix,
             },
             timestamps: watch.timestamps,
+            company: match self.live {
+                true => Company::Watch,
+                false => Company::Alone,
+            },
             ending: match (from, watch.abort_on_container_exit) {
                 _ if watch.abort_on_container_failure => Ending::FirstFailure,
                 (Some(service), _) => Ending::First(Some(service)),

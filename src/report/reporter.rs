@@ -94,6 +94,13 @@ impl Reporter {
         }
     }
 
+    /// Says what failed, where the command goes on.
+    pub fn fail(&self, error: &anyhow::Error) {
+        for diagnostic in &Ending::of(error).says {
+            self.show(diagnostic);
+        }
+    }
+
     /// Says how a command failed, and gives its exit code.
     pub fn exit_code(&self, result: anyhow::Result<ExitCode>) -> ExitCode {
         let result = self.settle().and(result);

@@ -1,21 +1,21 @@
 //! What a reaction does to a service's containers, through the engine.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use bollard::models::ExecConfig;
 use bytes::Bytes;
-use futures_util::future::try_join_all;
+use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
 
 use super::archive::{self, Pieces};
 use super::inside::Inside;
-use super::program::Process;
+use super::source::mounts::{self, Mount};
 use crate::engine::{Engine, Unpack, Which, labelled};
-
 use crate::name::{ContainerId, ServiceName};
+use crate::plan::observed::State;
 use crate::project::Hook;
 
 /// How many pieces of an archive wait for a container that takes them slowly.
@@ -24,76 +24,140 @@ const PIECES_AHEAD: usize = 4;
 /// How many paths one `rm` takes: below any kernel's limit of a command line.
 const PATHS_PER_REMOVAL: usize = 500;
 
-/// A running container of a service.
+/// A container of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     /// Its id.
     pub id: ContainerId,
     /// Its name.
     pub name: String,
+    /// Whether it runs.
+    pub life: Life,
 }
 
-/// The running replicas of a service: one-offs and what has ended are left alone.
+/// Whether a container runs, and if not, by whose will.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// It runs, or its restart policy brings it back.
+    Running,
+    /// It failed by itself.
+    Failed,
+    /// It came to its end.
+    Done,
+    /// Somebody stopped it, or nobody started it.
+    Stopped,
+}
+
+impl Life {
+    fn of(state: State, exit_code: Option<i64>) -> Self {
+        match (state, exit_code) {
+            (State::Running | State::Paused | State::Restarting, _) => Self::Running,
+            (State::Exited, Some(0)) => Self::Done,
+            // What `stop`, `kill` and Ctrl-C leave: 128 and the signal's number.
+            (State::Exited, None | Some(130 | 137 | 143)) => Self::Stopped,
+            (State::Exited, Some(_)) => Self::Failed,
+            (State::Created | State::Removing | State::Dead, _) => Self::Stopped,
+        }
+    }
+}
+
+/// The containers of a service, but for one-offs.
+///
+/// # Errors
+/// The engine's.
 pub async fn members(engine: &Engine, project: &str, service: &ServiceName) -> Result<Vec<Member>> {
     let mut by = labelled(format!("com.docker.compose.project={project}"));
     by.entry("label".to_owned()).or_default().extend([
         format!("com.docker.compose.service={service}"),
         "com.docker.compose.oneoff=False".to_owned(),
     ]);
-    let found = engine.list_containers(Which::Running, &by).await?;
+    let found = engine.list_containers(Which::All, &by).await?;
     let mut members: Vec<Member> = found
         .into_iter()
-        .filter_map(|container| {
-            let name = container.names?.into_iter().next()?;
-            Some(Member {
-                id: container.id?.into(),
-                name: name.trim_start_matches('/').to_owned(),
-            })
+        .map(crate::engine::container)
+        .map(|container| Member {
+            life: Life::of(container.state, container.exit_code),
+            id: container.id,
+            name: container.name,
         })
         .collect();
     members.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(members)
 }
 
-/// Brings paths (container path → host path) of all members to the host's state.
-///
-/// # Errors
-/// The first member that could not take them, with what the engine or the container said.
+/// What a sync came to.
+#[derive(Debug, Default)]
+pub struct Synced {
+    /// The containers that could not take it, with what the engine or the container said.
+    pub failed: Vec<(ContainerId, anyhow::Error)>,
+    /// Host paths that we may not read: they were left out.
+    pub unreadable: Vec<PathBuf>,
+}
+
+/// Brings paths (container path → host path) of containers to the host's state. In one that does
+/// not run nothing can be removed.
 pub async fn sync(
     engine: &Engine,
-    members: &[Member],
+    members: &[&Member],
     paths: BTreeMap<PathBuf, PathBuf>,
-) -> Result<()> {
+) -> Synced {
     let is_there = |outside: &PathBuf| outside.symlink_metadata().is_ok();
     let (copied, removed): (BTreeMap<_, _>, BTreeMap<_, _>) = paths
         .into_iter()
         .partition(|(_, outside)| is_there(outside));
-    let removed: Vec<PathBuf> = removed.into_keys().collect();
-    try_join_all(
-        members
-            .iter()
-            .map(|member| remove(engine, member, &removed)),
-    )
-    .await?;
-    if copied.is_empty() || members.is_empty() {
-        return Ok(());
+    let mut removed: Vec<PathBuf> = removed.into_keys().collect();
+    let mut synced = Synced::default();
+    removal(engine, members, &removed, &mut synced).await;
+    if copied.is_empty() {
+        return synced;
     }
-    let vanished = copy(engine, members, copied).await?;
-    try_join_all(
-        members
-            .iter()
-            .map(|member| remove(engine, member, &vanished)),
-    )
-    .await?;
-    Ok(())
+    let able = |synced: &Synced| -> Vec<&Member> {
+        let failed = |member: &Member| synced.failed.iter().any(|(id, _)| *id == member.id);
+        members.iter().copied().filter(|one| !failed(one)).collect()
+    };
+    let able_now = able(&synced);
+    match copy(engine, &able_now, copied).await {
+        Ok((written, failed)) => {
+            synced.failed.extend(failed);
+            synced.unreadable = written.unreadable;
+            removed = written.removed;
+            let able_now = able(&synced);
+            removal(engine, &able_now, &removed, &mut synced).await;
+        }
+        Err(error) => {
+            let said = format!("{error:#}");
+            let each = able_now
+                .iter()
+                .map(|one| (one.id.clone(), anyhow!(said.clone())));
+            synced.failed.extend(each);
+        }
+    }
+    synced
 }
 
-/// One tar stream into each member; what vanished from the host meanwhile comes back.
+async fn removal(engine: &Engine, members: &[&Member], paths: &[PathBuf], synced: &mut Synced) {
+    let running = members.iter().filter(|one| one.life == Life::Running);
+    let each = running.map(|member| async move {
+        let removed = remove(engine, member, paths).await;
+        removed.err().map(|error| (member.id.clone(), error))
+    });
+    synced
+        .failed
+        .extend(join_all(each).await.into_iter().flatten());
+}
+
+/// The containers that failed, with why.
+type Failures = Vec<(ContainerId, anyhow::Error)>;
+
+/// One tar stream into each member.
 async fn copy(
     engine: &Engine,
-    members: &[Member],
+    members: &[&Member],
     paths: BTreeMap<PathBuf, PathBuf>,
-) -> Result<Vec<PathBuf>> {
+) -> Result<(archive::Written, Failures)> {
+    if members.is_empty() {
+        return Ok(Default::default());
+    }
     let (senders, receivers): (Vec<_>, Vec<_>) = members
         .iter()
         .map(|_| mpsc::channel::<Bytes>(PIECES_AHEAD))
@@ -110,31 +174,35 @@ async fn copy(
                 keep_owners: true,
             };
             let sent = engine.put_archive(&member.id, "/", pieces, how).await;
-            sent.with_context(|| format!("cannot copy into {}", member.name))
+            let sent = sent.with_context(|| format!("cannot copy into {}", member.name));
+            sent.err().map(|error| (member.id.clone(), error))
         });
-    let sent = try_join_all(sending).await;
-    let written = writing.await?;
-    // The engine's word says more than a broken pipe does.
-    sent?;
-    Ok(written?.removed)
+    let failed: Failures = join_all(sending).await.into_iter().flatten().collect();
+    match writing.await? {
+        Ok(written) => Ok((written, failed)),
+        // The engine's word says more than a broken pipe does.
+        Err(_) if failed.len() == members.len() => Ok((archive::Written::default(), failed)),
+        Err(error) => Err(error.into()),
+    }
 }
 
-/// Removes paths in a container: directly where we may, else by its own `rm`.
+/// Removes paths in a container: directly where we may, else by its own `rm`. Never its root.
 async fn remove(engine: &Engine, member: &Member, paths: &[PathBuf]) -> Result<()> {
-    if paths.is_empty() {
+    let mut left: Vec<&PathBuf> = paths
+        .iter()
+        .filter(|path| path.file_name().is_some())
+        .collect();
+    if left.is_empty() {
         return Ok(());
     }
-    if let Some(inside) = inside(engine, member).await {
-        let left: Vec<PathBuf> = paths
-            .iter()
-            .filter(|path| inside.remove(path).is_err())
-            .cloned()
-            .collect();
-        if left.is_empty() {
-            return Ok(());
-        }
+    if let Some(inside) = Look::at(engine, member)
+        .await
+        .ok()
+        .and_then(|look| look.inside())
+    {
+        left.retain(|path| inside.remove(path).is_err());
     }
-    for paths in paths.chunks(PATHS_PER_REMOVAL) {
+    for paths in left.chunks(PATHS_PER_REMOVAL) {
         let words = ["rm", "-rf", "--"].map(str::to_owned).into_iter();
         let paths = paths.iter().map(|path| path.to_string_lossy().into_owned());
         let hook = Hook {
@@ -142,34 +210,97 @@ async fn remove(engine: &Engine, member: &Member, paths: &[PathBuf]) -> Result<(
             user: "0".to_owned(),
             ..Hook::default()
         };
-        run(engine, member, &hook).await?;
+        run(engine, member, &hook, &|_| {}).await?;
     }
     Ok(())
 }
 
-/// The container's files, where its processes are ours to see.
-pub async fn inside(engine: &Engine, member: &Member) -> Option<Inside> {
-    if !engine.endpoint().is_local() {
-        return None;
-    }
-    let pid = engine
-        .inspect_container(&member.id)
-        .await
-        .ok()?
-        .state?
-        .pid?;
-    // With a remote engine behind a local socket, the pid is somebody else's process here.
-    let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
-    groups
-        .contains(member.id.as_str())
-        .then(|| Inside::of(pid).ok())?
+/// What the engine says of a running container, and what of it is ours to see.
+pub struct Look {
+    /// Its main process, where that is a process of this machine.
+    pub pid: Option<i64>,
+    /// When it was started.
+    pub started: Option<jiff::Timestamp>,
+    execs: Vec<String>,
+    healthcheck: Vec<String>,
 }
 
-/// Runs a hook's command in a container and waits for its end.
+impl Look {
+    /// Looks at a container.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn at(engine: &Engine, member: &Member) -> Result<Self> {
+        let found = engine.inspect_container(&member.id).await?;
+        let state = found.state.unwrap_or_default();
+        let pid = state.pid.filter(|pid| *pid > 0);
+        // With a remote engine behind a local socket, the pid is somebody else's process here.
+        let is_ours = |pid: &i64| {
+            let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup"));
+            engine.endpoint().is_local()
+                && groups.is_ok_and(|groups| groups.contains(member.id.as_str()))
+        };
+        let config = found.config.unwrap_or_default();
+        let test = config.healthcheck.and_then(|check| check.test);
+        Ok(Self {
+            pid: pid.filter(is_ours),
+            started: state.started_at.and_then(|text| text.parse().ok()),
+            execs: found.exec_ids.unwrap_or_default(),
+            healthcheck: test.unwrap_or_default(),
+        })
+    }
+
+    /// The container's files, where they are ours to reach.
+    pub fn inside(&self) -> Option<Inside> {
+        Inside::of(self.pid?).ok()
+    }
+
+    /// Its mounts.
+    pub fn mounts(&self) -> Vec<Mount> {
+        let text = self
+            .pid
+            .and_then(|pid| std::fs::read_to_string(format!("/proc/{pid}/mountinfo")).ok());
+        mounts::parse(&text.unwrap_or_default())
+    }
+
+    /// Whether somebody works in it: a command that was brought in and runs. The container's own
+    /// healthcheck is nobody.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub async fn is_in_use(&self, engine: &Engine) -> Result<bool> {
+        for exec in &self.execs {
+            // One that ended meanwhile is gone from the engine.
+            let Ok(exec) = engine.inspect_exec(exec).await else {
+                continue;
+            };
+            let process = exec.process_config.unwrap_or_default();
+            let words = process.entrypoint.into_iter();
+            let words: Vec<String> = words
+                .chain(process.arguments.into_iter().flatten())
+                .collect();
+            if exec.running == Some(true) && !self.is_healthcheck(&words) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn is_healthcheck(&self, words: &[String]) -> bool {
+        match self.healthcheck.split_first() {
+            Some((form, test)) if form == "CMD" => words == test,
+            // `sh -c TEST`, whatever the image's shell is.
+            Some((_, test)) => words.len() > 1 && words.last() == test.first(),
+            None => false,
+        }
+    }
+}
+
+/// Runs a hook's command in a container and waits for its end; `said` is told each line that it says.
 ///
 /// # Errors
 /// It could not be run, or ended with another code than 0: with what it said.
-pub async fn run(engine: &Engine, member: &Member, hook: &Hook) -> Result<()> {
+pub async fn run(engine: &Engine, member: &Member, hook: &Hook, said: &dyn Fn(&str)) -> Result<()> {
     let some = |text: &String| (!text.is_empty()).then(|| text.clone());
     let config = ExecConfig {
         cmd: hook.command.0.clone(),
@@ -188,72 +319,42 @@ pub async fn run(engine: &Engine, member: &Member, hook: &Hook) -> Result<()> {
     };
     let exec = engine.create_exec(&member.id, &config).await?;
     let mut streams = engine.start_exec(&exec, false).await?;
-    let mut said = Vec::new();
+    let mut kept = Vec::new();
+    let mut rest = Vec::new();
     while let Some(chunk) = streams.output.next().await {
         let chunk = chunk?;
-        if said.len() < SAID_MOST {
-            said.extend_from_slice(&chunk.bytes);
+        if kept.len() < SAID_MOST {
+            kept.extend_from_slice(&chunk.bytes);
         }
+        rest.extend_from_slice(&chunk.bytes);
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = rest.drain(..=end).collect();
+            said(String::from_utf8_lossy(&line).trim_end());
+        }
+    }
+    if !rest.is_empty() {
+        said(&String::from_utf8_lossy(&rest));
     }
     match engine.inspect_exec(&exec).await?.exit_code {
         Some(0) => Ok(()),
         code => {
-            let said = String::from_utf8_lossy(&said);
-            let program = hook
-                .command
-                .words()
-                .and_then(<[_]>::first)
-                .map_or("", String::as_str);
+            let kept = String::from_utf8_lossy(&kept);
             bail!(
-                "`{program}` ended with {} in {}: {}",
+                "`{}` ended with {} in {}: {}",
+                program_of(hook),
                 code.unwrap_or(-1),
                 member.name,
-                said.trim()
+                kept.trim()
             )
         }
     }
 }
 
+/// The program that a hook runs, for messages.
+pub fn program_of(hook: &Hook) -> &str {
+    let words = hook.command.words();
+    words.and_then(<[_]>::first).map_or("", String::as_str)
+}
+
 /// How much of a failed command's output is kept, in bytes.
 const SAID_MOST: usize = 4096;
-
-/// The processes of a container, the main one first.
-pub async fn processes(engine: &Engine, member: &Member) -> Result<Vec<Process>> {
-    let top = engine.top(&member.id).await?;
-    let titles = top.titles.unwrap_or_default();
-    let column = |name: &str| titles.iter().position(|title| title == name);
-    let (Some(pid), Some(parent), Some(command)) = (column("PID"), column("PPID"), column("CMD"))
-    else {
-        bail!("the engine lists processes without PID, PPID and CMD");
-    };
-    let process = |row: Vec<String>| {
-        Some(Process {
-            pid: row.get(pid)?.parse().ok()?,
-            parent: row.get(parent)?.parse().ok()?,
-            argv: words_of(row.get(pid)?, row.get(command)?),
-        })
-    };
-    Ok(top
-        .processes
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(process)
-        .collect())
-}
-
-/// The words of a process: the kernel's own list where it is ours to see, else split at blanks.
-fn words_of(pid: &str, command: &str) -> Vec<String> {
-    let by_blanks = || command.split(' ').map(str::to_owned).collect();
-    let Ok(bytes) = std::fs::read(Path::new("/proc").join(pid).join("cmdline")) else {
-        return by_blanks();
-    };
-    let words: Vec<String> = bytes
-        .split(|b| *b == 0)
-        .map(|word| String::from_utf8_lossy(word).into_owned())
-        .collect();
-    // A program may rewrite its title, and with a remote engine the pid is another process here.
-    match words.join(" ").trim_end() == command.trim_end() {
-        true => words.into_iter().filter(|word| !word.is_empty()).collect(),
-        false => by_blanks(),
-    }
-}

@@ -16,12 +16,14 @@ pub struct Written {
     pub removed: Vec<PathBuf>,
     /// How many files, folders and links the archive holds.
     pub entries: usize,
+    /// Host paths that we may not read.
+    pub unreadable: Vec<PathBuf>,
 }
 
 /// Writes what the host holds of `paths` (container path → host path) as a tar archive.
 ///
 /// Modes and times are kept, owners are left to the engine; links are written as links, never
-/// followed. A path that vanished is reported as removed; one that vanishes or shrinks while it is
+/// followed. A path that vanished is reported as removed, one that may not be read as unreadable; one that vanishes or shrinks while it is
 /// read is padded: its next event brings its final state.
 ///
 /// # Errors
@@ -35,6 +37,10 @@ pub fn write(paths: &BTreeMap<PathBuf, PathBuf>, output: impl Write) -> io::Resu
             Ok(true) => written.entries += 1,
             Ok(false) => {}
             Err(error) if is_vanished(&error) => written.removed.push(inside.clone()),
+            // Said before anything of it was written: the others go on.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                written.unreadable.push(outside.clone());
+            }
             Err(error) => {
                 return Err(io::Error::new(
                     error.kind(),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 /// How long after its last write the first change after a quiet time goes out. Long enough for an
 /// editor's write and rename to be one, short enough not to be felt.
-pub const FIRST: Duration = Duration::from_millis(4);
+pub const FIRST: Duration = Duration::from_millis(3);
 
 /// How long at the most changes are gathered while they never stop.
 pub const LONGEST: Duration = Duration::from_millis(500);
@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(batch.due(), None);
         batch.add("a".into(), start);
         assert_eq!(batch.due(), Some(start + FIRST));
-        assert_eq!(batch.take(start + 3 * MS), None);
+        assert_eq!(batch.take(start + 2 * MS), None);
         assert_eq!(batch.take(start + FIRST).unwrap().len(), 1);
     }
 

@@ -33,7 +33,9 @@ const VERSION_CONTROL: &str = ".git";
 /// A set of paths to leave out; each part has the folder that its paths are relative to.
 #[derive(Clone, Default)]
 pub struct Ignored {
+    root: PathBuf,
     patterns: Vec<(PathBuf, Patterns)>,
+    paths: Vec<PathBuf>,
     noise_below: Option<PathBuf>,
     git: Option<Arc<GitIgnores>>,
 }
@@ -43,6 +45,7 @@ impl Ignored {
     pub fn by_editors(root: &Path) -> Self {
         let editors = Patterns::new(EDITORS.iter().copied()).unwrap_or_default();
         Self {
+            root: root.to_path_buf(),
             patterns: vec![(root.to_path_buf(), editors)],
             ..Self::default()
         }
@@ -55,6 +58,12 @@ impl Ignored {
             git: GitIgnores::above(root).map(Arc::new),
             ..Self::by_editors(root)
         }
+    }
+
+    /// Adds a path, with all that it holds.
+    pub fn and_path(mut self, path: &Path) -> Self {
+        self.paths.push(path.to_path_buf());
+        self
     }
 
     /// Adds patterns in the form of `.dockerignore`, relative to `root`.
@@ -99,8 +108,11 @@ impl Ignored {
 
     /// Whether a path is left out.
     pub fn matches(&self, path: &Path) -> bool {
-        path.components()
+        let inside = path.strip_prefix(&self.root).unwrap_or(path);
+        inside
+            .components()
             .any(|part| part.as_os_str() == VERSION_CONTROL)
+            || self.paths.iter().any(|own| path.starts_with(own))
             || self.patterns.iter().any(|(root, patterns)| {
                 below(path, root).is_some_and(|path| patterns.matches(&path))
             })
@@ -115,6 +127,7 @@ impl Ignored {
     pub fn prunes(&self, folder: &Path) -> bool {
         let name = folder.file_name().unwrap_or_default();
         name == VERSION_CONTROL
+            || self.paths.iter().any(|own| folder.starts_with(own))
             || self.patterns.iter().any(|(root, patterns)| {
                 below(folder, root).is_some_and(|folder| {
                     patterns.matches(&folder) && !patterns.may_take_back_below(&folder)
@@ -177,11 +190,17 @@ impl GitIgnores {
         if let Some(known) = files.get(folder) {
             return known.clone();
         }
-        let path = folder.join(".gitignore");
-        let read = path.is_file().then(|| {
+        let own = folder.join(VERSION_CONTROL).join("info/exclude");
+        let paths: Vec<PathBuf> = [own, folder.join(".gitignore")]
+            .into_iter()
+            .filter(|path| path.is_file())
+            .collect();
+        let read = (!paths.is_empty()).then(|| {
             let mut builder = GitignoreBuilder::new(folder);
-            // A line that cannot be read ignores nothing, as in git.
-            let _ = builder.add(&path);
+            for path in paths {
+                // A line that cannot be read ignores nothing, as in git.
+                let _ = builder.add(path);
+            }
             builder.build().ok().map(Arc::new)
         });
         let read = read.flatten();

@@ -10,9 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Timespec, Timestamps, UTIME_OMIT,
-};
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, ResolveFlags, Timespec, Timestamps, UTIME_OMIT};
 
 /// The root folder of a container's processes.
 pub struct Inside {
@@ -46,10 +44,11 @@ impl Inside {
         Ok((found.st_dev, found.st_ino))
     }
 
-    /// Removes a path with all that it holds; one that is not there is no error.
+    /// Removes a path with all that it holds; one that is not there is no error. What is mounted at
+    /// or below it stays, with the folders on the way to it: it is not the path's own.
     ///
     /// # Errors
-    /// A mount, or a file system that refuses.
+    /// A file system that refuses.
     pub fn remove(&self, path: &Path) -> io::Result<()> {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(io::Error::other(
@@ -62,8 +61,9 @@ impl Inside {
             Err(error) => return Err(error),
         };
         match remove_at(parent.as_fd(), name) {
+            Ok(_) => Ok(()),
             Err(error) if is_absent(&error) => Ok(()),
-            other => other,
+            Err(error) => Err(error),
         }
     }
 
@@ -114,27 +114,51 @@ fn is_absent(error: &io::Error) -> bool {
     )
 }
 
-fn remove_at(parent: impl AsFd, name: &OsStr) -> io::Result<()> {
+/// What became of a removal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Removal {
+    Complete,
+    /// A mount stays.
+    Partial,
+}
+
+fn remove_at(parent: impl AsFd, name: &OsStr) -> io::Result<Removal> {
     let parent = parent.as_fd();
+    // Seen from this mount namespace a mount of the container is no obstacle: unlinking the path
+    // below it would undo the mount.
+    if is_mount(parent, name) {
+        return Ok(Removal::Partial);
+    }
     match rustix::fs::unlinkat(parent, name, AtFlags::empty()) {
-        Ok(()) => return Ok(()),
+        Ok(()) => return Ok(Removal::Complete),
         Err(rustix::io::Errno::ISDIR | rustix::io::Errno::PERM) => {}
         Err(error) => return Err(error.into()),
     }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let folder = rustix::fs::openat(parent, name, flags, Mode::empty())?;
+    let mut removal = Removal::Complete;
     for entry in Dir::read_from(&folder)? {
         let entry = entry?;
         let name = OsStr::from_bytes(entry.file_name().to_bytes());
         let mut parts = Path::new(name).components();
-        if matches!(parts.next(), Some(Component::Normal(_))) && parts.next().is_none() {
-            match entry.file_type() {
-                FileType::Directory | FileType::Unknown => remove_at(&folder, name)?,
-                _ => rustix::fs::unlinkat(&folder, name, AtFlags::empty())?,
-            }
+        if matches!(parts.next(), Some(Component::Normal(_)))
+            && parts.next().is_none()
+            && remove_at(&folder, name)? == Removal::Partial
+        {
+            removal = Removal::Partial;
         }
     }
-    Ok(rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)?)
+    if removal == Removal::Complete {
+        rustix::fs::unlinkat(parent, name, AtFlags::REMOVEDIR)?;
+    }
+    Ok(removal)
+}
+
+fn is_mount(parent: impl AsFd, name: &OsStr) -> bool {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::NO_XDEV | ResolveFlags::NO_SYMLINKS;
+    let opened = rustix::fs::openat2(parent, name, flags, Mode::empty(), resolve);
+    opened.is_err_and(|error| error == rustix::io::Errno::XDEV)
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use std::path::{Component, Path};
 
-/// Folders that no reaction ever looks into: version control, dependencies, caches, editors.
-const FOLDERS: &[&str] = &[
+/// Folders of version control, and of what package managers install.
+const FOREIGN: &[&str] = &[
     ".git",
     ".hg",
     ".svn",
@@ -12,6 +12,11 @@ const FOLDERS: &[&str] = &[
     "node_modules",
     "bower_components",
     "__pycache__",
+];
+
+/// Folders of caches and editors. A plain word (`target`, `tmp`, `logs`, `coverage`) may as well be
+/// a package of the source: those are noise only where git ignores them.
+const FOLDERS: &[&str] = &[
     ".venv",
     "venv",
     ".tox",
@@ -38,12 +43,7 @@ const FOLDERS: &[&str] = &[
     ".bundle",
     ".sass-cache",
     ".nyc_output",
-    "coverage",
     "htmlcov",
-    "target",
-    "tmp",
-    "log",
-    "logs",
     ".dco",
 ];
 
@@ -178,12 +178,12 @@ pub fn is_noise(path: &Path) -> bool {
         Component::Normal(name) => name.to_str(),
         _ => None,
     });
-    let inside = folders.any(|part| matches!(part, Component::Normal(part) if FOLDERS.iter().any(|folder| part == *folder)));
+    let inside = folders.any(|part| matches!(part, Component::Normal(part) if part.to_str().is_some_and(is_noisy_folder)));
     let Some(name) = name else {
         return inside;
     };
     inside
-        || FOLDERS[..6].contains(&name)
+        || FOREIGN.contains(&name)
         || NAMES.contains(&name)
         || ENDINGS.iter().any(|ending| name.ends_with(ending))
         || BEGINNINGS
@@ -199,7 +199,7 @@ fn is_sed_temporary(name: &str) -> bool {
 
 /// Whether a folder of a noisy name need not be watched at all.
 pub fn is_noisy_folder(name: &str) -> bool {
-    FOLDERS.contains(&name)
+    FOREIGN.contains(&name) || FOLDERS.contains(&name)
 }
 
 /// Whether a mount at `target` holds data rather than source: the image declares a volume there, or
@@ -229,7 +229,6 @@ mod tests {
             "app/.#views.py",
             "db.sqlite3",
             "db.sqlite3-journal",
-            "logs/app.txt",
             "app.log",
             "run/app.pid",
             "sedA1b2C3",
@@ -254,6 +253,9 @@ mod tests {
             "logs.py",
             "tmp.rb",
             "a/target.rs",
+            "target/model.py",
+            "tmp/jobs.py",
+            "logs/format.py",
         ] {
             assert!(!is_noise(Path::new(path)), "{path}");
         }

@@ -40,7 +40,7 @@ pub enum Does {
     /// Restarts the service.
     Restart,
     /// Builds the service's image and replaces its containers.
-    Rebuild,
+    Rebuild(Replace),
     /// The file is there already, by a bind mount: the program has to notice.
     Reload {
         /// Where the rule's path lies in the container.
@@ -48,6 +48,15 @@ pub enum Does {
         /// What to do about it.
         how: Reload,
     },
+}
+
+/// Which containers a rebuild replaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Replace {
+    /// Those whose image came out another.
+    IfChanged,
+    /// All, as Docker Compose does for a rule that says `rebuild`.
+    Always,
 }
 
 /// What follows a sync.
@@ -90,8 +99,8 @@ pub struct Reaction {
     pub restart: bool,
     /// Commands after the sync, each once.
     pub exec: Vec<Hook>,
-    /// The image is built anew; the path that did it.
-    pub rebuild: Option<PathBuf>,
+    /// The image is built anew.
+    pub rebuild: Option<Replace>,
     /// Bind-mounted paths the program has to notice: host path → container path, and how.
     pub reload: BTreeMap<PathBuf, PathBuf>,
     /// How it is told, where `reload` has something.
@@ -113,12 +122,11 @@ impl Rule {
     }
 }
 
-/// What a batch of changed host paths means, service by service.
-pub fn reactions(rules: &[Rule], paths: &BTreeSet<PathBuf>) -> BTreeMap<ServiceName, Reaction> {
-    let mut all: BTreeMap<ServiceName, Reaction> = BTreeMap::new();
-    for rule in rules {
+/// What a batch of changed host paths means to a service.
+pub fn reaction(rules: &[Rule], service: &ServiceName, paths: &BTreeSet<PathBuf>) -> Reaction {
+    let mut reaction = Reaction::default();
+    for rule in rules.iter().filter(|rule| rule.service == *service) {
         for path in paths.iter().filter(|path| rule.takes(path)) {
-            let reaction = all.entry(rule.service.clone()).or_default();
             match &rule.does {
                 Does::Sync { target, then } => {
                     reaction
@@ -132,8 +140,8 @@ pub fn reactions(rules: &[Rule], paths: &BTreeSet<PathBuf>) -> BTreeMap<ServiceN
                     }
                 }
                 Does::Restart => reaction.restart = true,
-                Does::Rebuild => {
-                    reaction.rebuild.get_or_insert_with(|| path.clone());
+                Does::Rebuild(replace) => {
+                    reaction.rebuild = reaction.rebuild.max(Some(*replace));
                 }
                 Does::Reload { target, how } => {
                     reaction
@@ -144,7 +152,7 @@ pub fn reactions(rules: &[Rule], paths: &BTreeSet<PathBuf>) -> BTreeMap<ServiceN
             }
         }
     }
-    all
+    reaction
 }
 
 /// `views.py`, or `views.py and 3 more`: what changed, for the line that says so.
@@ -239,19 +247,17 @@ mod tests {
         let rules = [
             rule("web", "/src/app", sync("/app", Then::Nothing)),
             rule("web", "/src/web.conf", sync("/etc/web.conf", Then::Restart)),
-            rule("job", "/src", Does::Rebuild),
+            rule("job", "/src", Does::Rebuild(Replace::IfChanged)),
+            rule("job", "/src/app", Does::Rebuild(Replace::Always)),
         ];
-        let reactions = reactions(
-            &rules,
-            &paths(&[
-                "/src/app/a/b.py",
-                "/src/app/skip",
-                "/src/web.conf",
-                "/other",
-            ]),
-        );
+        let paths = paths(&[
+            "/src/app/a/b.py",
+            "/src/app/skip",
+            "/src/web.conf",
+            "/other",
+        ]);
         assert_eq!(
-            reactions["web"],
+            reaction(&rules, &"web".into(), &paths),
             Reaction {
                 sync: [
                     ("/app/a/b.py".into(), "/src/app/a/b.py".into()),
@@ -262,7 +268,8 @@ mod tests {
                 ..Reaction::default()
             }
         );
-        assert_eq!(reactions["job"].rebuild, Some("/src/app/a/b.py".into()));
+        let job = reaction(&rules, &"job".into(), &paths);
+        assert_eq!(job.rebuild, Some(Replace::Always));
     }
 
     #[test]
@@ -272,9 +279,9 @@ mod tests {
             ..Hook::default()
         };
         let rules = [rule("web", "/src", sync("/app", Then::Exec(hook.clone())))];
-        let reactions = reactions(&rules, &paths(&["/src/a", "/src/b"]));
-        assert_eq!(reactions["web"].exec, [hook]);
-        assert_eq!(reactions["web"].sync.len(), 2);
+        let reaction = reaction(&rules, &"web".into(), &paths(&["/src/a", "/src/b"]));
+        assert_eq!(reaction.exec, [hook]);
+        assert_eq!(reaction.sync.len(), 2);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The rules of a project: those it declares in `develop.watch`, and those that follow from its
 //! bind mounts and its files.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,9 +9,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::ignore::Ignored;
-use super::noise;
-use super::rule::{Does, Reload, Rule, Then};
+use super::rule::{Does, Reload, Replace, Rule, Then};
 use super::source::Root;
+use super::{files, noise};
 use crate::diagnostic::Diagnostic;
 use crate::name::ServiceName;
 use crate::project::{Hook, MountType, Project, Service, ShellCommand, Trigger};
@@ -29,7 +30,11 @@ pub struct Rules {
     /// What the user should know.
     pub notes: Vec<Diagnostic>,
     /// Services whose changes are gathered for another time than [`DEBOUNCE`].
-    pub debounce: Vec<(ServiceName, Duration)>,
+    pub debounce: BTreeMap<ServiceName, Duration>,
+    /// The project's own files: a change of one may mean another plan.
+    pub files: BTreeSet<PathBuf>,
+    /// Services that keep data in a volume of their image, or in a place known for it.
+    pub keeps_data: BTreeSet<ServiceName>,
 }
 
 /// Which paths below a rule's own it takes.
@@ -70,6 +75,15 @@ impl Rules {
         Ok(all)
     }
 
+    /// Watches the project's own files too.
+    pub fn add_files(&mut self, files: BTreeSet<PathBuf>) {
+        self.roots.extend(files.iter().map(|path| Root {
+            path: path.clone(),
+            prune: Arc::new(|_| true),
+        }));
+        self.files = files;
+    }
+
     /// Whether there is nothing to watch.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
@@ -88,6 +102,7 @@ impl Rules {
             let wrong = |message: String| Diagnostic::error(message).at(place.clone());
             let does = declared(trigger, name, service).map_err(wrong)?;
             let path = real(Path::new(&trigger.path));
+            let does = into_folder(does, &path);
             if matches!(
                 does,
                 Does::Sync {
@@ -151,7 +166,7 @@ impl Rules {
         let wrong = |message: String| Diagnostic::error(message).at(place());
         let own = Own::of(service).map_err(wrong)?;
         if let Some(debounce) = own.debounce {
-            self.debounce.push((name.clone(), debounce));
+            self.debounce.insert(name.clone(), debounce);
         }
         let declared: Vec<PathBuf> = service
             .develop
@@ -159,35 +174,33 @@ impl Rules {
             .flat_map(|develop| &develop.watch)
             .map(|trigger| real(Path::new(&trigger.path)))
             .collect();
-        for mount in service
-            .volumes
-            .iter()
-            .filter(|mount| mount.r#type == MountType::Bind)
-        {
+        let binds = || {
+            let mounts = service.volumes.iter();
+            mounts.filter(|mount| mount.r#type == MountType::Bind)
+        };
+        let is_data = |target: &str| noise::holds_data(Path::new(target), &[]);
+        if !volumes.is_empty() || service.volumes.iter().any(|mount| is_data(&mount.target)) {
+            self.keeps_data.insert(name.clone());
+        }
+        let mut has_source = false;
+        for mount in binds() {
             let (source, target) = (real(Path::new(&mount.source)), PathBuf::from(&mount.target));
             let is_asked = own.reload != Reload::Infer;
             if noise::holds_data(&target, volumes)
                 || !(is_asked || is_source(&source, &project.working_dir))
+                || declared.iter().any(|path| source.starts_with(path))
             {
                 continue;
             }
+            has_source = true;
             let bad = |error: BadPattern| wrong(error.to_string());
-            let mut ignored = Ignored::noise(&source)
-                .and(&source, own.ignore.iter().map(String::as_str))
+            let ignored = self
+                .ignored_below(&source, project, service, &own)
                 .map_err(bad)?;
-            if let Some(build) = &service.build {
-                ignored = ignored
-                    .and_dockerignore(Path::new(&build.context), &build.dockerfile)
-                    .map_err(bad)?;
-            }
+            let mut ignored = ignored;
             for path in declared.iter().filter(|path| path.starts_with(&source)) {
                 // What `develop.watch` cares for, it alone cares for.
-                ignored = ignored
-                    .and(
-                        path.parent().unwrap_or(path),
-                        path.file_name().and_then(|name| name.to_str()),
-                    )
-                    .map_err(bad)?;
+                ignored = ignored.and_path(path);
             }
             let include = matcher(&own.on).map_err(bad)?;
             let does = Does::Reload {
@@ -196,7 +209,58 @@ impl Rules {
             };
             self.add(name, source, Filter { ignored, include }, does);
         }
+        if has_source {
+            let copied = files::of_image(service);
+            let is_declared = |path: &PathBuf| declared.iter().any(|one| path.starts_with(one));
+            for path in copied.into_iter().filter(|path| !is_declared(path)) {
+                let filter = Filter {
+                    ignored: Ignored::default(),
+                    include: None,
+                };
+                self.add(name, path, filter, Does::Rebuild(Replace::IfChanged));
+            }
+        }
         Ok(())
+    }
+
+    /// What below a mounted folder no reload ever looks at.
+    fn ignored_below(
+        &self,
+        source: &Path,
+        project: &Project,
+        service: &Service,
+        own: &Own,
+    ) -> Result<Ignored, BadPattern> {
+        let mut ignored = Ignored::noise(source);
+        for root in [source, &project.working_dir] {
+            ignored = ignored.and(root, own.ignore.iter().map(String::as_str))?;
+        }
+        for file in &project.compose_files {
+            ignored = ignored.and_path(&real(Path::new(file)));
+        }
+        let Some(build) = &service.build else {
+            return Ok(ignored);
+        };
+        let context = Path::new(&build.context);
+        for file in [&build.dockerfile, ".dockerignore"] {
+            ignored = ignored.and_path(&real(&context.join(file)));
+        }
+        ignored.and_dockerignore(context, &build.dockerfile)
+    }
+}
+
+/// A file whose target ends in a slash goes into that folder.
+fn into_folder(does: Does, path: &Path) -> Does {
+    match (does, path.file_name()) {
+        (Does::Sync { target, then }, Some(name))
+            if path.is_file() && target.as_os_str().as_encoded_bytes().ends_with(b"/") =>
+        {
+            Does::Sync {
+                target: target.join(name),
+                then,
+            }
+        }
+        (does, _) => does,
     }
 }
 
@@ -223,7 +287,7 @@ fn declared(trigger: &Trigger, name: &ServiceName, service: &Service) -> Result<
         "rebuild" if service.build.is_none() => Err(format!(
             "can't watch service \"{name}\" with action rebuild without a build context"
         )),
-        "rebuild" => Ok(Does::Rebuild),
+        "rebuild" => Ok(Does::Rebuild(Replace::Always)),
         other => Err(format!("`{other}` is no action of `develop.watch`")),
     }
 }
@@ -250,8 +314,8 @@ impl Own {
                 .and_then(|nested| nested.get(key))
                 .or_else(|| extension.get(key))
         };
-        own.on = texts(get("on"))?;
-        own.ignore = texts(get("ignore"))?;
+        own.on = texts(get("on"))?.into_iter().map(anywhere).collect();
+        own.ignore = texts(get("ignore"))?.into_iter().map(anywhere).collect();
         if let Some(text) = get("debounce") {
             let text = text
                 .as_str()
@@ -296,6 +360,18 @@ fn texts(value: Option<&Value>) -> Result<Vec<String>, String> {
         None => Ok(Vec::new()),
         Some(Value::Array(values)) => values.iter().map(text).collect(),
         Some(value) => Ok(vec![text(value)?]),
+    }
+}
+
+/// A pattern without a folder in it means files of that name wherever they lie, as in `.gitignore`.
+fn anywhere(pattern: String) -> String {
+    let (takes_back, name) = match pattern.strip_prefix('!') {
+        Some(rest) => ("!", rest),
+        None => ("", pattern.as_str()),
+    };
+    match name.trim_end_matches('/').contains('/') {
+        true => pattern,
+        false => format!("{takes_back}**/{name}"),
     }
 }
 

@@ -11,36 +11,54 @@ use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 
-use super::act::{self, Member};
 use super::batch::Batch;
-use super::program::{self, Reloading};
-use super::rule::{Changed, LoopGuard, Reaction, Reload, Rule, reactions};
+use super::heart::{Heard, Heart};
+use super::memory::Memory;
+use super::news::News;
+use super::rule::{Replace, Rule, reaction};
 use super::rules::{DEBOUNCE, Rules};
-use super::source::Source;
-use crate::engine::Engine;
+use super::source::{Changes, Echoes, Source};
+use super::turn::Turn;
+use crate::diagnostic::Diagnostic;
+use crate::engine::{Engine, Which, labelled};
 use crate::name::ServiceName;
+
+/// How long the project's own files have to be quiet before they are read again.
+const FILES_QUIET: Duration = Duration::from_millis(60);
+
+/// How long running reactions may take once the watch is to end.
+const ENDING: Duration = Duration::from_secs(30);
 
 /// What a reaction needs a plan for.
 pub trait Hands {
     /// Builds a service's image and replaces its containers.
-    fn rebuild<'a>(&'a self, service: &'a ServiceName) -> LocalBoxFuture<'a, Result<()>>;
+    fn rebuild<'a>(
+        &'a self,
+        service: &'a ServiceName,
+        replace: Replace,
+    ) -> LocalBoxFuture<'a, Result<()>>;
     /// Restarts a service, gated, and after it its dependents with `restart: true`.
     fn restart<'a>(&'a self, service: &'a ServiceName) -> LocalBoxFuture<'a, Result<()>>;
 }
 
-/// What was done about a batch of changes.
-#[derive(Debug)]
-pub struct Line {
-    /// The service.
-    pub service: ServiceName,
-    /// `views.py and 3 more`.
-    pub changed: String,
-    /// `synced`, `restarted`; or why nothing was done.
-    pub did: String,
-    /// How long it took, from the change's arrival; none where nothing was done.
-    pub took: Option<Duration>,
-    /// What went wrong.
-    pub error: Option<anyhow::Error>,
+/// How long a watch lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifetime {
+    /// Until somebody ends it.
+    Own,
+    /// Until the project has no container any more.
+    Project,
+}
+
+/// Why a watch ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Somebody ended it.
+    Interrupted,
+    /// The project is gone.
+    ProjectGone,
+    /// The project's own files changed: these.
+    Files(BTreeSet<PathBuf>),
 }
 
 /// A watch over a project.
@@ -54,97 +72,238 @@ pub struct Session<'a> {
     /// Who carries plans out.
     pub hands: &'a dyn Hands,
     /// Who is told.
-    pub say: &'a dyn Fn(Line),
+    pub say: &'a dyn Fn(News),
+    /// What is remembered, also over several sessions.
+    pub memory: &'a RefCell<Memory>,
+    /// How long it lasts.
+    pub lifetime: Lifetime,
 }
 
 /// What is on its way for one service.
 struct Queue {
     batch: Batch,
+    silent: BTreeSet<PathBuf>,
     busy: bool,
     arrived: Option<Instant>,
+    /// When it reacts even if nothing changed: something is owed to a container.
+    wake: Option<Instant>,
 }
 
-/// A reaction that ended.
-struct Done(ServiceName);
+impl Queue {
+    fn due(&self) -> Option<Instant> {
+        let due = [self.batch.due(), self.wake].into_iter().flatten().min();
+        due.filter(|_| !self.busy)
+    }
+}
+
+/// The end of a reaction: of which service, and when to try again.
+pub(super) struct Done(pub(super) ServiceName, pub(super) Option<Duration>);
+
+/// The state of the loop.
+struct State<'r> {
+    rules: &'r Rules,
+    queues: BTreeMap<ServiceName, Queue>,
+    /// The project's own files that changed, and since when they are quiet.
+    files: BTreeSet<PathBuf>,
+    files_due: Option<Instant>,
+}
 
 impl Session<'_> {
-    /// Watches until `until` ends, or the platform's watcher is gone.
-    pub async fn run(&self, rules: &Rules, source: &mut Source, until: impl Future<Output = ()>) {
+    /// Watches until `until` ends, the project is gone, or its files changed. What runs then is
+    /// let finish.
+    pub async fn run(
+        &self,
+        rules: &Rules,
+        source: &mut Source,
+        until: impl Future<Output = ()>,
+    ) -> Ended {
         let start = Instant::now();
-        let mut queues: BTreeMap<ServiceName, Queue> = BTreeMap::new();
-        let guard = RefCell::new(LoopGuard::default());
-        let mut told: BTreeSet<ServiceName> = BTreeSet::new();
+        let echoes = source.echoes();
+        let mut state = State::new(rules);
+        let mut heart = Heart::listen(self.engine, self.project).await;
         let mut running: FuturesUnordered<LocalBoxFuture<'_, Done>> = FuturesUnordered::new();
         let mut until = std::pin::pin!(until);
-        loop {
-            let due = queues
-                .values()
-                .filter(|queue| !queue.busy)
-                .filter_map(|queue| queue.batch.due())
-                .min();
-            tokio::select! {
-                () = &mut until => return,
-                changes = source.next() => {
-                    let Some(changes) = changes else { return };
-                    self.take(rules, &changes, &mut queues);
-                }
-                Some(done) = running.next() => {
-                    let now = Instant::now();
-                    if let Some(queue) = queues.get_mut(&done.0) {
-                        queue.busy = false;
-                        queue.batch.reacted(now);
-                    }
-                }
-                () = sleep_until(due), if due.is_some() => {}
+        let ended = loop {
+            if self.lifetime == Lifetime::Project && heart_stopped(self).await {
+                break Ended::ProjectGone;
             }
-            let now = Instant::now();
-            for (service, queue) in &mut queues {
-                if queue.busy {
-                    continue;
+            let ended = loop {
+                for note in source.notes() {
+                    (self.say)(News::Note(note));
                 }
-                let Some(paths) = queue.batch.take(now) else {
-                    continue;
-                };
-                let Some(reaction) = reactions(&rules.rules, &paths).remove(service) else {
-                    continue;
-                };
-                let first_word = told.insert(service.clone());
-                queue.busy = true;
-                let turn = Turn {
-                    session: self,
-                    service: service.clone(),
-                    paths,
-                    arrived: queue.arrived.take().unwrap_or(now),
-                    guard: &guard,
-                    start,
-                    first_word,
-                };
-                running.push(turn.react(reaction).boxed_local());
+                let due = state.due();
+                tokio::select! {
+                    () = &mut until => break Some(Ended::Interrupted),
+                    changes = source.next() => state.take(&changes),
+                    heard = heart.next() => if self.hear(heard, &mut state) { break None },
+                    Some(done) = running.next() => state.done(&done),
+                    () = sleep_until(due), if due.is_some() => {}
+                }
+                if let Some(files) = state.files_if_quiet(running.is_empty()) {
+                    break Some(Ended::Files(files));
+                }
+                for turn in state.turns(self, &echoes, start) {
+                    running.push(turn.react().boxed_local());
+                }
+            };
+            if let Some(ended) = ended {
+                break ended;
+            }
+        };
+        let finish = async { while running.next().await.is_some() {} };
+        // What does not end in that time is left where it is.
+        let _ = tokio::time::timeout(ENDING, finish).await;
+        ended
+    }
+
+    /// Whether the project may be gone.
+    fn hear(&self, heard: Heard, state: &mut State<'_>) -> bool {
+        match heard {
+            Heard::Started(service, id) => {
+                if self.memory.borrow().is_behind(&service, &id) {
+                    state.wake(&service);
+                }
+                false
+            }
+            Heard::Signalled(service) => {
+                // Not by us: whoever did it decides what becomes of it.
+                if !state.queue(&service).busy {
+                    self.memory.borrow_mut().of(&service).restarted = false;
+                }
+                false
+            }
+            Heard::Removed => true,
+            Heard::Lost => {
+                (self.say)(News::Note(Diagnostic::warning(
+                    "the engine is gone: what changes now is synced when it is back",
+                )));
+                false
+            }
+            Heard::Back => {
+                (self.say)(News::Note(Diagnostic::note("the engine is back")));
+                for service in self.memory.borrow().synced() {
+                    state.wake(service);
+                }
+                true
+            }
+        }
+    }
+}
+
+/// Whether the project has no container any more.
+async fn heart_stopped(session: &Session<'_>) -> bool {
+    let label = labelled(format!("com.docker.compose.project={}", session.project));
+    let remaining = session.engine.list_containers(Which::All, &label).await;
+    remaining.is_ok_and(|found| found.is_empty())
+}
+
+impl<'r> State<'r> {
+    fn new(rules: &'r Rules) -> Self {
+        Self {
+            rules,
+            queues: BTreeMap::new(),
+            files: BTreeSet::new(),
+            files_due: None,
+        }
+    }
+
+    fn queue(&mut self, service: &ServiceName) -> &mut Queue {
+        let own = self.rules.debounce.get(service);
+        let debounce = own.copied().unwrap_or(DEBOUNCE);
+        self.queues.entry(service.clone()).or_insert_with(|| Queue {
+            batch: Batch::new(debounce),
+            silent: BTreeSet::new(),
+            busy: false,
+            arrived: None,
+            wake: None,
+        })
+    }
+
+    fn due(&self) -> Option<Instant> {
+        let queues = self.queues.values().filter_map(Queue::due);
+        queues.chain(self.files_due).min()
+    }
+
+    fn take(&mut self, changes: &Changes) {
+        let now = Instant::now();
+        for path in &changes.paths {
+            if self.rules.files.contains(path) {
+                self.files.insert(path.clone());
+                self.files_due = Some(now + FILES_QUIET);
+            }
+            for service in concerned(&self.rules.rules, path) {
+                let queue = self.queue(service);
+                queue.arrived.get_or_insert(now);
+                queue.batch.add(path.clone(), now);
+                if changes.silent.contains(path) {
+                    queue.silent.insert(path.clone());
+                }
             }
         }
     }
 
-    fn take(
-        &self,
-        rules: &Rules,
-        changes: &BTreeSet<PathBuf>,
-        queues: &mut BTreeMap<ServiceName, Queue>,
-    ) {
+    fn wake(&mut self, service: &ServiceName) {
+        self.queue(service).wake = Some(Instant::now());
+    }
+
+    fn done(&mut self, Done(service, again): &Done) {
         let now = Instant::now();
-        for path in changes {
-            for service in concerned(&rules.rules, path) {
-                let queue = queues.entry(service.clone()).or_insert_with(|| {
-                    let own = rules.debounce.iter().find(|(name, _)| name == service);
-                    Queue {
-                        batch: Batch::new(own.map_or(DEBOUNCE, |(_, debounce)| *debounce)),
-                        busy: false,
-                        arrived: None,
-                    }
-                });
-                queue.arrived.get_or_insert(now);
-                queue.batch.add(path.clone(), now);
-            }
+        let queue = self.queue(service);
+        queue.busy = false;
+        queue.batch.reacted(now);
+        queue.wake = again.map(|pause| now + pause);
+    }
+
+    /// The project's own files that changed, once they are quiet and no reaction runs or waits.
+    fn files_if_quiet(&mut self, idle: bool) -> Option<BTreeSet<PathBuf>> {
+        let is_quiet = self.files_due.is_some_and(|due| due <= Instant::now());
+        let waits = self
+            .queues
+            .values()
+            .any(|queue| queue.batch.due().is_some());
+        if !is_quiet || waits || !idle {
+            // Looked at again when the reaction is done.
+            self.files_due = self
+                .files_due
+                .map(|due| due.max(Instant::now() + FILES_QUIET / 4));
+            return None;
         }
+        self.files_due = None;
+        Some(std::mem::take(&mut self.files))
+    }
+
+    /// The reactions that are due.
+    fn turns<'s>(
+        &mut self,
+        session: &'s Session<'s>,
+        echoes: &Echoes,
+        start: Instant,
+    ) -> Vec<Turn<'s>>
+    where
+        'r: 's,
+    {
+        let now = Instant::now();
+        let mut turns = Vec::new();
+        for (service, queue) in &mut self.queues {
+            if queue.due().is_none_or(|due| due > now) {
+                continue;
+            }
+            queue.wake = None;
+            queue.busy = true;
+            let paths = queue.batch.take(now).unwrap_or_default();
+            turns.push(Turn {
+                session,
+                rules: self.rules,
+                reaction: reaction(&self.rules.rules, service, &paths),
+                service: service.clone(),
+                paths,
+                silent: std::mem::take(&mut queue.silent),
+                arrived: queue.arrived.take().unwrap_or(now),
+                start,
+                echoes: echoes.clone(),
+            });
+        }
+        turns
     }
 }
 
@@ -160,192 +319,5 @@ fn concerned<'a>(rules: &'a [Rule], path: &Path) -> BTreeSet<&'a ServiceName> {
 async fn sleep_until(due: Option<Instant>) {
     if let Some(due) = due {
         tokio::time::sleep_until(due.into()).await;
-    }
-}
-
-/// One reaction of one service.
-struct Turn<'a> {
-    session: &'a Session<'a>,
-    service: ServiceName,
-    paths: BTreeSet<PathBuf>,
-    arrived: Instant,
-    guard: &'a RefCell<LoopGuard>,
-    start: Instant,
-    first_word: bool,
-}
-
-impl Turn<'_> {
-    async fn react(self, reaction: Reaction) -> Done {
-        let result = self.carry_out(&reaction).await;
-        let (did, error) = match result {
-            Ok(did) => (did, None),
-            Err(error) => (Some("failed".to_owned()), Some(error)),
-        };
-        if let Some(did) = did {
-            (self.session.say)(Line {
-                service: self.service.clone(),
-                changed: Changed(&self.paths, self.session.folder).to_string(),
-                did,
-                took: Some(self.arrived.elapsed()),
-                error,
-            });
-        }
-        Done(self.service)
-    }
-
-    /// What was done, in words; none where there is nothing to tell.
-    async fn carry_out(&self, reaction: &Reaction) -> Result<Option<String>> {
-        let Session {
-            engine,
-            project,
-            hands,
-            ..
-        } = *self.session;
-        let mut did = Vec::new();
-        if reaction.rebuild.is_some() {
-            hands.rebuild(&self.service).await?;
-            did.push("rebuilt".to_owned());
-        }
-        let members = act::members(engine, project, &self.service).await?;
-        if members.is_empty() {
-            return Ok(None);
-        }
-        if !reaction.sync.is_empty() {
-            act::sync(engine, &members, reaction.sync.clone()).await?;
-            did.push(match members.len() {
-                1 => "synced".to_owned(),
-                n => format!("synced to {n} containers"),
-            });
-        }
-        if reaction.restart {
-            hands.restart(&self.service).await?;
-            did.push("restarted".to_owned());
-        }
-        for hook in &reaction.exec {
-            for member in &members {
-                act::run(engine, member, hook).await?;
-            }
-            let program = hook
-                .command
-                .words()
-                .and_then(<[_]>::first)
-                .map_or("", String::as_str);
-            did.push(format!("ran `{program}`"));
-        }
-        if !reaction.reload.is_empty() && reaction.rebuild.is_none() && !reaction.restart {
-            did.extend(self.reload(reaction, &members).await?);
-        }
-        Ok((!did.is_empty()).then(|| did.join(", ")))
-    }
-
-    /// Tells a program whose source is mounted that it changed.
-    async fn reload(&self, reaction: &Reaction, members: &[Member]) -> Result<Option<String>> {
-        let engine = self.session.engine;
-        Ok(match &reaction.how {
-            Reload::Nothing => None,
-            Reload::Rebuild => {
-                self.session.hands.rebuild(&self.service).await?;
-                Some("rebuilt".to_owned())
-            }
-            Reload::Restart => self.restart("").await?,
-            Reload::Signal(signal) => {
-                for member in members {
-                    engine.kill_container(&member.id, signal).await?;
-                }
-                Some(format!("sent {signal}"))
-            }
-            Reload::Exec(hook) => {
-                for member in members {
-                    act::run(engine, member, hook).await?;
-                }
-                Some("ran its reload command".to_owned())
-            }
-            Reload::Poke => self.poke(reaction, members).await,
-            Reload::Infer => self.infer(reaction, members).await?,
-        })
-    }
-
-    async fn infer(&self, reaction: &Reaction, members: &[Member]) -> Result<Option<String>> {
-        let Some(member) = members.first() else {
-            return Ok(None);
-        };
-        let processes = act::processes(self.session.engine, member).await?;
-        let mounts: Vec<&Path> = reaction
-            .reload
-            .values()
-            .filter_map(|path| path.parent())
-            .collect();
-        Ok(match program::reloading(&processes, &mounts) {
-            Reloading::Itself(_) => self.poke(reaction, members).await,
-            Reloading::Once(name) if self.is_in_use(member).await? => Some(format!(
-                "not restarted: `{name}` read it once, but a command runs in the container"
-            )),
-            Reloading::Once(name) => self.restart(&name).await?,
-            Reloading::Unknown if self.first_word => Some(
-                "left alone: what runs is not known; `x-dco: {reload: restart}` restarts it"
-                    .to_owned(),
-            ),
-            Reloading::Unknown => None,
-        })
-    }
-
-    async fn restart(&self, name: &str) -> Result<Option<String>> {
-        let allowed =
-            (self.guard.borrow_mut()).allows(&self.service, &self.paths, self.start.elapsed());
-        if !allowed {
-            return Ok(Some(
-                "not restarted again: it writes this file itself; `x-dco: {ignore: [...]}` leaves the file out".to_owned(),
-            ));
-        }
-        self.session.hands.restart(&self.service).await?;
-        (self.guard.borrow_mut()).restarted(&self.service, self.start.elapsed());
-        Ok(Some(match name {
-            "" => "restarted".to_owned(),
-            name => format!("restarted `{name}`"),
-        }))
-    }
-
-    /// Whether somebody works in the container: an exec that runs.
-    async fn is_in_use(&self, member: &Member) -> Result<bool> {
-        let engine = self.session.engine;
-        for exec in engine
-            .inspect_container(&member.id)
-            .await?
-            .exec_ids
-            .unwrap_or_default()
-        {
-            // One that ended meanwhile is gone from the engine.
-            if engine
-                .inspect_exec(&exec)
-                .await
-                .is_ok_and(|exec| exec.running == Some(true))
-            {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Touches what changed where the container's own watcher cannot have seen it: the file there
-    /// is another inode than the host's, as on overlay, network and shared file systems.
-    async fn poke(&self, reaction: &Reaction, members: &[Member]) -> Option<String> {
-        let mut poked = 0;
-        for member in members {
-            let Some(inside) = act::inside(self.session.engine, member).await else {
-                continue;
-            };
-            for (outside, path) in &reaction.reload {
-                let is_shared = || {
-                    use std::os::unix::fs::MetadataExt;
-                    let here = outside.symlink_metadata().ok()?;
-                    Some(inside.identity(path).ok()? == (here.dev(), here.ino()))
-                };
-                let is_asked = reaction.how == Reload::Poke;
-                if is_asked || is_shared() == Some(false) {
-                    poked += usize::from(inside.poke(path).is_ok());
-                }
-            }
-        }
-        (poked > 0).then(|| "poked: its own watcher reloads".to_owned())
     }
 }

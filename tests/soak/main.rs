@@ -1,10 +1,11 @@
-//! Long runs, for `make soak`: the tutorial's environment from nothing, again and again, and every
-//! call of every command disturbed.
+//! Long runs, for `make soak`: the tutorial's environment from nothing, again and again, every
+//! call of every command disturbed, storms of changes under `sync`.
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod faults;
+mod reload;
 
 use std::fs;
 use std::io::{Read, Write};

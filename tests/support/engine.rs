@@ -79,6 +79,14 @@ fn exchange(host: &str, method: &str, path: &str, body: &str) -> std::io::Result
     Ok(raw)
 }
 
+/// The bytes that the engine answers to a GET: an archive, say.
+#[track_caller]
+pub fn bytes(path: &str) -> Vec<u8> {
+    let raw = exchange(&host(), "GET", path, "").expect("an answer");
+    let end = raw.windows(4).position(|four| four == b"\r\n\r\n");
+    raw[end.expect("a head") + 4..].to_vec()
+}
+
 /// What the engine answers to a GET; null where it holds no such thing.
 #[track_caller]
 pub fn get(path: &str) -> Value {

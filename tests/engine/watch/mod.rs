@@ -1,5 +1,11 @@
 //! Live reload: a saved file is in the container, or its program is told, attached or not.
 
+mod bind;
+mod detached;
+mod edited;
+mod outlives;
+mod poke;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -30,6 +36,11 @@ impl Watching {
         };
         this.until_says("Watch enabled");
         this
+    }
+
+    /// Its process.
+    fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).unwrap()
     }
 
     fn said(&self) -> String {
@@ -181,95 +192,109 @@ fn a_storm_of_random_changes_ends_with_equal_trees() {
     });
 }
 
-const MOUNTED: &str = "\
-services:
-  once:
-    image: python:3
-    command: python -u /code/main.py
-    init: true
-    stop_grace_period: 0s
-    volumes: [./code:/code]
-  idle:
-    image: busybox
-    command: sleep infinity
-    init: true
-    stop_grace_period: 0s
-    volumes: [./code:/code]
-  data:
-    image: busybox
-    command: sleep infinity
-    init: true
-    stop_grace_period: 0s
-    volumes: [./data:/usr/share/elasticsearch/data]
-";
-
-fn started_at(project: &Project, service: &str) -> String {
-    let id = project.inspect(service)["Id"].as_str().unwrap().to_owned();
-    let found = crate::support::engine::get(&format!("/containers/{id}/json"));
-    found["State"]["StartedAt"].as_str().unwrap().to_owned()
-}
-
 #[test]
-fn a_program_that_read_its_source_once_is_restarted_and_nothing_else_is() {
-    let program = |version: &str| format!("import time\nprint('{version}')\ntime.sleep(1e6)\n");
-    let project = Project::new("bind")
-        .file("compose.yaml", MOUNTED)
-        .file("code/main.py", &program("one"))
-        .file("data/segment", "1");
+fn a_mount_below_a_synced_folder_is_never_emptied() {
+    let project = Project::new("mount")
+        .file(
+            "compose.yaml",
+            "\
+services:
+  web:
+    image: busybox
+    command: sleep infinity
+    init: true
+    stop_grace_period: 0s
+    volumes: ['/app/keep/data']
+    develop:
+      watch: [{path: ./src, action: sync, target: /app}]
+",
+        )
+        .file("src/keep/a.txt", "1");
     let watching = Watching::start(&project, &["watch"]);
-    let before = ["once", "idle", "data"].map(|service| started_at(&project, service));
-    project.write("data/segment", "2");
-    project.write("code/__pycache__/main.cpython-311.pyc", "x");
-    project.write("code/app.log", "x");
-    project.write("code/main.py", &program("two"));
-    watching.until_says("restarted `python");
-    until(PATIENCE, "the new program's word", || {
-        project
-            .dco(&["logs", "once"])
-            .stdout
-            .contains("two")
-            .then_some(())
+    project.write("src/keep/a.txt", "2");
+    watching.until_says("synced");
+    project
+        .dco(&["exec", "-T", "web", "touch", "/app/keep/data/precious"])
+        .ok();
+    fs::remove_dir_all(project.path("src/keep")).unwrap();
+    until(PATIENCE, "the removal in the container", || {
+        let found = project.dco(&["exec", "-T", "web", "find", "/app", "-type", "f"]);
+        (found.stdout == "/app/keep/data/precious\n").then_some(())
     });
-    let after = ["once", "idle", "data"].map(|service| started_at(&project, service));
-    assert_ne!(before[0], after[0]);
-    assert_eq!(before[1..], after[1..]);
+    let mounts = project.dco(&["exec", "-T", "web", "cat", "/proc/mounts"]);
     assert!(
-        watching.said().contains("x-dco: {reload: restart}"),
+        mounts.stdout.contains(" /app/keep/data "),
         "{}",
-        watching.said()
+        mounts.stdout
     );
 }
 
 #[test]
-fn a_watcher_left_behind_survives_its_parent_and_ends_with_the_project() {
-    let project = Project::new("left")
-        .file("compose.yaml", SYNCED)
-        .file("src/a.txt", "1");
-    let up = project.dco(&["up", "-d", "--watch"]).ok();
-    assert!(up.stdout.contains("in the background"), "{}", up.stdout);
-    let status = until(PATIENCE, "the watcher has its seat", || {
-        let status = project.dco(&["watch", "--status"]);
-        (status.code == 0).then_some(status)
+fn commands_after_a_sync_are_heard_and_attached_logs_follow_what_is_replaced() {
+    let project = Project::new("beside")
+        .file(
+            "compose.yaml",
+            "\
+services:
+  web:
+    build: {context: ., dockerfile_inline: \"FROM busybox\\nCOPY version /version\\n\"}
+    command: sh -c 'echo version $$(cat /version); exec sleep infinity'
+    init: true
+    stop_grace_period: 0s
+    develop:
+      watch:
+        - {path: ./version, action: rebuild}
+        - {path: ./src, action: sync+exec, target: /app, exec: {command: cat /app/a.txt}}
+",
+        )
+        .file("version", "one")
+        .file("src/a.txt", "nothing");
+    let watching = Watching::start(&project, &["up", "--watch"]);
+    watching.until_says("version one");
+    project.write("src/a.txt", "said by the command\n");
+    watching.until_says("said by the command");
+    watching.until_says("synced, ran `cat`");
+    project.write("version", "two");
+    watching.until_says("version two");
+    project.write("src/a.txt", "and again\n");
+    watching.until_says("and again");
+}
+
+#[test]
+fn a_service_whose_program_fails_gets_the_next_save_and_a_stopped_one_does_not() {
+    let program = "import sys, time\nprint('up', flush=True)\ntime.sleep(1e6)\n";
+    let project = Project::new("failing")
+        .file(
+            "compose.yaml",
+            "\
+services:
+  web:
+    image: python:3
+    command: sh -c 'test ! -e /app/main.py || exec python /app/main.py; exec sleep infinity'
+    init: true
+    stop_grace_period: 0s
+    develop:
+      watch: [{path: ./src, action: sync+restart, target: /app}]
+",
+        )
+        .file("src/main.py", program);
+    let state = || project.inspect("web")["State"]["Status"].clone();
+    let _watching = Watching::start(&project, &["watch"]);
+    project.write("src/main.py", "this is no python\n");
+    until(PATIENCE, "the failure", || {
+        (state() == "exited").then_some(())
     });
-    let log = status.stdout.rsplit(' ').next().unwrap().trim().to_owned();
-    until(PATIENCE, "it watches", || {
-        fs::read_to_string(&log)
-            .ok()?
-            .contains("Watch enabled")
-            .then_some(())
+    project.write("src/main.py", program);
+    until(PATIENCE, "the next start", || {
+        (state() == "running").then_some(())
     });
-    let again = project.dco(&["up", "-d", "--watch"]).ok();
-    assert!(again.stdout.contains("watched already"), "{}", again.stdout);
-    project.write("src/a.txt", "saved");
-    until(PATIENCE, "the saved file in the container", || {
-        (project
-            .dco(&["exec", "-T", "web", "cat", "/app/a.txt"])
-            .stdout
-            == "saved")
-            .then_some(())
-    });
-    project.dco(&["down"]).ok();
-    assert_eq!(project.dco(&["watch", "--status"]).code, 1);
+    project.dco(&["kill", "web"]).ok();
+    until(PATIENCE, "the end", || (state() == "exited").then_some(()));
+    project.write("src/main.py", &format!("{program}\n"));
+    project.write("src/other.py", "");
+    // Long enough for any reaction: the service is left as its user left it.
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    assert_eq!(state(), "exited");
 }
 
 #[test]

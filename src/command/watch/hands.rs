@@ -1,0 +1,95 @@
+//! Carries out what a reaction needs a plan for: a rebuild, a restart.
+
+use anyhow::Result;
+use futures_util::future::LocalBoxFuture;
+
+use super::Args;
+use crate::command::Context;
+use crate::command::work::{Manner, Quiet, Source as From, Work, waits};
+use crate::engine::{Engine, labelled};
+use crate::name::ServiceName;
+use crate::plan::{self, BuildPolicy, Dependents, Recreate, RestartPolicy, UpPolicy};
+use crate::project::Project;
+use crate::watch::rule::Replace;
+use crate::watch::session::Hands;
+
+/// Carries plans out for the watch.
+pub(super) struct Plans<'a> {
+    pub(super) cx: &'a Context,
+    pub(super) args: &'a Args,
+    pub(super) project: &'a Project,
+}
+
+impl Plans<'_> {
+    async fn open(&self) -> Result<Work<'_>> {
+        Work::open(
+            self.cx,
+            From::Loaded(Box::new(self.project.clone())),
+            waits(self.cx, false),
+        )
+        .await
+    }
+}
+
+impl Hands for Plans<'_> {
+    fn rebuild<'a>(
+        &'a self,
+        service: &'a ServiceName,
+        replace: Replace,
+    ) -> LocalBoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let work = self.open().await?;
+            let policy = UpPolicy {
+                targets: [service.clone()].into(),
+                recreate: match replace {
+                    Replace::Always => Recreate::Force,
+                    Replace::IfChanged => Recreate::Diverged,
+                },
+                recreate_dependencies: Recreate::Never,
+                build: BuildPolicy::Always,
+                ..UpPolicy::default()
+            };
+            let plan = work.plan(|world| plan::up(world, &policy))?;
+            let quiet = Quiet {
+                builds: self.args.quiet,
+                pulls: self.args.quiet,
+            };
+            let manner = Manner {
+                quiet,
+                ..Manner::default()
+            };
+            let done = work.execute(&plan, manner).await;
+            self.cx.reporter().settle()?;
+            done?;
+            if self.args.prune {
+                prune(&work.engine, &self.project.name).await;
+            }
+            Ok(())
+        })
+    }
+
+    fn restart<'a>(&'a self, service: &'a ServiceName) -> LocalBoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let work = self.open().await?;
+            let policy = RestartPolicy {
+                services: [service.clone()].into(),
+                dependents: Dependents::Restart,
+                grace: None,
+            };
+            let plan = work.plan(|world| plan::restart(world, &policy));
+            let done = work.execute(&plan, Manner::default()).await;
+            self.cx.reporter().settle()?;
+            done.map(drop)
+        })
+    }
+}
+
+/// Removes the project's images that lost their name to a newer build.
+async fn prune(engine: &Engine, project: &str) {
+    let mut by = labelled(format!("com.docker.compose.project={project}"));
+    by.insert("dangling".to_owned(), vec!["true".to_owned()]);
+    for image in engine.list_images(&by).await.unwrap_or_default() {
+        // One that a container still uses stays until the next time.
+        let _ = engine.remove_image(&image.id).await;
+    }
+}

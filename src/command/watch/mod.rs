@@ -1,0 +1,238 @@
+//! `dco watch`, and the watcher that `up --watch` leaves behind.
+
+mod detached;
+mod edited;
+mod hands;
+mod voice;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+
+use self::hands::Plans;
+use self::voice::{Manner, Voice};
+use super::{Context, interrupted};
+use crate::compose;
+use crate::diagnostic::Diagnostic;
+use crate::engine::Engine;
+use crate::name::ServiceName;
+use crate::project::{Along, Project};
+use crate::watch::memory::Memory;
+use crate::watch::rules::{Rules, Wanted};
+use crate::watch::session::{Ended, Lifetime, Session};
+use crate::watch::source::Source;
+use crate::watch::{files, initial};
+
+pub(super) use detached::end_watcher;
+
+/// Watch build context for service and rebuild/refresh containers when files are updated
+#[derive(Debug, Default, clap::Args)]
+#[command(after_help = "Examples:\n  dco watch\n  dco watch --no-up web\n  dco watch --status")]
+pub struct Args {
+    /// Services, all of them by default
+    pub(super) services: Vec<String>,
+
+    /// Do not build and start services before watching
+    #[arg(long)]
+    pub(super) no_up: bool,
+
+    /// Remove images that a rebuild leaves without a name
+    #[arg(long, default_value_t = true, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub(super) prune: bool,
+
+    /// Do not show what builds say
+    #[arg(long)]
+    pub(super) quiet: bool,
+
+    /// Say whether a watcher runs for this project
+    #[arg(long, conflicts_with_all = ["stop", "no_up"], help_heading = "Detached")]
+    status: bool,
+
+    /// End the watcher that runs for this project
+    #[arg(long, conflicts_with = "no_up", help_heading = "Detached")]
+    stop: bool,
+
+    /// Leave the watcher running and return
+    #[arg(short, long, conflicts_with_all = ["status", "stop"], help_heading = "Detached")]
+    pub(super) detach: bool,
+
+    /// Apply what changes in the project's own files: compose files, .env, env_file
+    #[arg(long, conflicts_with_all = ["status", "stop"])]
+    pub(super) auto: bool,
+
+    /// End with the project's last container: for the watcher that `--detach` leaves
+    #[arg(long, hide = true)]
+    with_project: bool,
+
+    /// Whether an attached `up` shows logs beside it.
+    #[arg(skip)]
+    beside_logs: bool,
+}
+
+impl Args {
+    /// The watch that `up --watch` ends in.
+    pub(super) fn after_up(services: &[String], detach: bool, quiet: bool) -> Self {
+        Self {
+            services: services.to_vec(),
+            no_up: true,
+            prune: true,
+            detach,
+            quiet,
+            beside_logs: !detach,
+            ..Self::default()
+        }
+    }
+
+    /// In whose company it speaks.
+    fn manner(&self) -> Manner {
+        match (self.with_project, self.beside_logs) {
+            (true, _) => Manner::Log,
+            (_, true) => Manner::BesideLogs,
+            _ => Manner::Alone,
+        }
+    }
+}
+
+/// Watches until it is interrupted.
+pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
+    if args.status || args.stop {
+        return detached::answer(args, cx);
+    }
+    if args.with_project {
+        // A session of its own: no hangup and no Ctrl-C of the terminal it was started from reaches
+        // it. It fails only for one that leads a session already.
+        let _ = rustix::process::setsid();
+    }
+    let project = cx.load_project(&args.services, Along::Nothing)?;
+    let seat = detached::seat(cx, &project)?;
+    if !args.no_up {
+        let up = super::up::Args::before_watch(&args.services, args.quiet);
+        Box::pin(super::up::run(&up, cx)).await?;
+        cx.reporter().settle()?;
+    }
+    if args.detach {
+        return detached::start(args, cx, &project, &seat).await;
+    }
+    let Some(_held) = seat
+        .take()
+        .with_context(|| format!("cannot write `{}`", seat.log().display()))?
+    else {
+        let holder = seat.holder()?.unwrap_or_default();
+        return Err(Diagnostic::error(format!(
+            "project `{}` is watched already, by process {holder}",
+            project.name
+        ))
+        .hint("`dco watch --stop` ends it")
+        .into());
+    };
+    watch(args, cx, project).await
+}
+
+/// Watches while an attached `up` shows its logs; how that one ends is how both end.
+pub(super) async fn beside(
+    args: &Args,
+    cx: &Context,
+    logs: impl Future<Output = Result<ExitCode>>,
+) -> Result<ExitCode> {
+    let mut logs = std::pin::pin!(logs);
+    tokio::select! {
+        ended = &mut logs => ended,
+        watch = Box::pin(run(args, cx)) => match watch {
+            Err(error) if error.downcast_ref::<crate::report::Exit>().is_none() => Err(error),
+            _ => logs.await,
+        },
+    }
+}
+
+async fn watch(args: &Args, cx: &Context, project: Project) -> Result<ExitCode> {
+    let engine = cx.engine()?;
+    let mut project = project;
+    let voice = Voice::new(cx, args.manner(), &project);
+    let mut rules = rules(cx, &engine, &project).await?;
+    warn_of_old_names(cx, &project);
+    for note in &rules.notes {
+        cx.reporter().show(note);
+    }
+    if rules.rules.is_empty() {
+        bail!(
+            "none of the selected services is configured for watch, consider setting a 'develop' section"
+        );
+    }
+    let mut source = Source::new(rules.roots.clone());
+    let memory = RefCell::new(Memory::default());
+    initial::sync(&engine, &project, &memory).await?;
+    voice.say("Watch enabled");
+    let lifetime = match args.with_project {
+        true => Lifetime::Project,
+        false => Lifetime::Own,
+    };
+    loop {
+        let session = Session {
+            engine: &engine,
+            project: &project.name,
+            folder: &project.working_dir,
+            hands: &Plans {
+                cx,
+                args,
+                project: &project,
+            },
+            say: &|news| voice.tell(news),
+            memory: &memory,
+            lifetime,
+        };
+        let changed = match session.run(&rules, &mut source, interrupted()).await {
+            Ended::Interrupted | Ended::ProjectGone => break,
+            Ended::Files(changed) => changed,
+        };
+        if let Some(now) = edited::take(args, cx, &voice, (&project, &changed)).await {
+            match self::rules(cx, &engine, &now).await {
+                Ok(found) => {
+                    rules = found;
+                    source.set_roots(rules.roots.clone());
+                    project = now;
+                }
+                Err(error) => voice.fail(&error),
+            }
+        }
+    }
+    voice.say("Watch disabled");
+    match args.with_project {
+        true => Ok(ExitCode::SUCCESS),
+        false => Err(crate::report::Exit::interrupted().into()),
+    }
+}
+
+/// What is watched for a project: for its services, and the files that it is read from.
+async fn rules(cx: &Context, engine: &Engine, project: &Project) -> Result<Rules> {
+    let volumes = image_volumes(engine, project).await;
+    let mut rules = Rules::of(project, Wanted::BindMounts, &|name| volumes(name))?;
+    let model = compose::load(&cx.load_request()?)?;
+    rules.add_files(files::of_project(&model));
+    Ok(rules)
+}
+
+/// Says which names of keys are going out of use.
+fn warn_of_old_names(cx: &Context, project: &Project) {
+    let services = project.services.values();
+    let mut triggers = services.flat_map(|one| one.develop.iter().flat_map(|it| &it.watch));
+    if triggers.any(|trigger| trigger.extensions.get("x-initialSync") == Some(&true.into())) {
+        cx.reporter().show(&Diagnostic::warning(
+            "x-initialSync is DEPRECATED, please use the official `initial_sync` attribute",
+        ));
+    }
+}
+
+/// The volumes that the images of services declare.
+async fn image_volumes(engine: &Engine, project: &Project) -> impl Fn(&ServiceName) -> Vec<String> {
+    let each = project.services.iter().map(|(name, service)| async move {
+        let image = crate::convert::image_name(project, name, service);
+        // An image that is not there declares nothing yet.
+        let found = engine.inspect_image(&image).await.ok()?;
+        Some((name.clone(), crate::engine::image(found).volumes))
+    });
+    let found = futures_util::future::join_all(each).await;
+    let volumes: BTreeMap<_, _> = found.into_iter().flatten().collect();
+    move |name| volumes.get(name).cloned().unwrap_or_default()
+}

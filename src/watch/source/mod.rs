@@ -1,0 +1,583 @@
+//! Where file events come from: the platform's watcher on the folders that matter, and comparing
+//! where that one is blind.
+//!
+//! Only folders that a root does not prune are registered: a watch costs kernel memory, and most
+//! of a tree (dependencies, version control) never matters. After an overflow of the kernel's queue
+//! the tree is compared with what was known of it, so that no final state is lost. Where the kernel
+//! has no watch left, or a file system is written to behind its back (see [`mounts`]), the tree is
+//! compared again and again.
+
+mod known;
+pub mod mounts;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use notify::event::{EventKind, ModifyKind, RenameMode};
+use notify::{Config, ErrorKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::diagnostic::Diagnostic;
+use known::{Known, Stamp};
+
+/// How often a tree is compared where there are no events: what an editor's user still takes for
+/// live.
+const COMPARE_PERIOD: Duration = Duration::from_millis(400);
+
+/// How many times longer than a comparison took the pause after it is at least, so that a large
+/// tree takes no more than three per cent of a core.
+const COMPARE_SHARE: u32 = 30;
+
+/// How long the echo of a touch of our own may take to arrive.
+const ECHO: Duration = Duration::from_secs(2);
+
+/// A file or folder to watch, with what below it does not matter.
+#[derive(Clone)]
+pub struct Root {
+    /// Its real path, absolute.
+    pub path: PathBuf,
+    /// Whether a folder below it is left out, with all it holds.
+    pub prune: Arc<dyn Fn(&Path) -> bool + Send + Sync>,
+}
+
+/// What changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Every path that was made, written, renamed, removed, or got other permissions.
+    pub paths: BTreeSet<PathBuf>,
+    /// Those of them that no event told of: nobody else who watches them knows either.
+    pub silent: BTreeSet<PathBuf>,
+}
+
+/// The touches of our own whose events are still to come.
+#[derive(Clone, Debug, Default)]
+pub struct Echoes(Arc<Mutex<BTreeMap<PathBuf, Touch>>>);
+
+/// What a path was like when it was touched, and when that was.
+type Touch = (Option<Stamp>, Instant);
+
+impl Echoes {
+    /// Says that a path is about to be touched: an event of it that brings nothing new is ours.
+    pub fn expect(&self, path: &Path) {
+        let mut touched = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        touched.retain(|_, (_, when)| when.elapsed() < ECHO);
+        touched.insert(path.to_path_buf(), (Stamp::of(path), Instant::now()));
+    }
+
+    fn holds(&self, path: &Path) -> bool {
+        let touched = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        touched
+            .get(path)
+            .is_some_and(|(stamp, when)| when.elapsed() < ECHO && *stamp == Stamp::of(path))
+    }
+}
+
+/// Which roots are compared again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Compared {
+    /// Those on file systems that are written to behind the kernel's back.
+    Silent,
+    /// All: the kernel's watches are used up.
+    All,
+}
+
+/// A watcher over roots.
+pub struct Source {
+    watcher: Option<Box<dyn Watcher + Send>>,
+    sender: UnboundedSender<notify::Result<notify::Event>>,
+    events: UnboundedReceiver<notify::Result<notify::Event>>,
+    roots: Vec<Root>,
+    folders: BTreeSet<PathBuf>,
+    known: Known,
+    /// Folders watched only because a root below them is gone.
+    ancestors: BTreeSet<PathBuf>,
+    compared: Compared,
+    silent: Vec<PathBuf>,
+    next_comparison: Option<Instant>,
+    echoes: Echoes,
+    notes: Vec<Diagnostic>,
+}
+
+impl Source {
+    /// Watches the roots; those that do not exist yet, from the moment that they do.
+    pub fn new(roots: Vec<Root>) -> Self {
+        let (sender, events) = unbounded_channel();
+        let mut source = Self {
+            watcher: None,
+            sender,
+            events,
+            roots: Vec::new(),
+            folders: BTreeSet::new(),
+            known: Known::default(),
+            ancestors: BTreeSet::new(),
+            compared: Compared::Silent,
+            silent: Vec::new(),
+            next_comparison: None,
+            echoes: Echoes::default(),
+            notes: Vec::new(),
+        };
+        match RecommendedWatcher::new(forward(source.sender.clone()), Config::default()) {
+            Ok(watcher) => source.watcher = Some(Box::new(watcher)),
+            Err(error) => source.compare_all(&error),
+        }
+        source.set_roots(roots);
+        source
+    }
+
+    /// Watches other roots from now on; what was known of them stays known.
+    pub fn set_roots(&mut self, roots: Vec<Root>) {
+        self.roots = roots;
+        let paths = self.roots.iter().map(|root| root.path.clone());
+        self.silent = paths.filter(|path| mounts::is_silent(path)).collect();
+        if !self.silent.is_empty() {
+            self.next_comparison.get_or_insert_with(Instant::now);
+        }
+        // What is found now was there before: nothing has happened yet.
+        let mut found = BTreeSet::new();
+        for root in self.roots.clone() {
+            match std::fs::metadata(&root.path) {
+                Ok(it) if it.is_dir() => self.register(&root, &root.path, &mut found),
+                Ok(_) => {
+                    self.add_folder(root.path.parent().unwrap_or(&root.path));
+                    self.known.is_news(&root.path);
+                }
+                Err(_) => self.watch_ancestor(&root.path),
+            }
+        }
+    }
+
+    /// What the user should know of how files are watched; each once.
+    pub fn notes(&mut self) -> Vec<Diagnostic> {
+        std::mem::take(&mut self.notes)
+    }
+
+    /// Where touches of our own are announced.
+    pub fn echoes(&self) -> Echoes {
+        self.echoes.clone()
+    }
+
+    /// How many folders are registered.
+    pub fn folders(&self) -> usize {
+        self.folders.len()
+    }
+
+    /// Waits for changes.
+    pub async fn next(&mut self) -> Changes {
+        loop {
+            let mut changes = Changes::default();
+            let due = self.next_comparison;
+            tokio::select! {
+                Some(event) = self.events.recv() => self.drain(Some(event), &mut changes),
+                () = sleep_until(due), if due.is_some() => {
+                    // What events tell of is no matter of comparing.
+                    self.drain(None, &mut changes);
+                    self.compare_due(&mut changes);
+                }
+            }
+            self.look_for_missing_roots(&mut changes.paths);
+            if !changes.paths.is_empty() {
+                return changes;
+            }
+        }
+    }
+
+    fn drain(&mut self, first: Option<notify::Result<notify::Event>>, changes: &mut Changes) {
+        let mut overflowed = false;
+        let mut next = first.or_else(|| self.events.try_recv().ok());
+        while let Some(event) = next {
+            // An error is an event that the watcher could not read: as good as an overflow.
+            match event.ok().filter(|event| !event.need_rescan()) {
+                Some(event) => self.take(&event, &mut changes.paths),
+                None => overflowed = true,
+            }
+            next = self.events.try_recv().ok();
+        }
+        if overflowed {
+            for root in self.roots.clone() {
+                self.compare(&root, &mut changes.paths);
+            }
+        }
+    }
+
+    /// Registers a folder and those below it; what in them is not as it was known goes to `found`.
+    fn register(&mut self, root: &Root, folder: &Path, found: &mut BTreeSet<PathBuf>) {
+        let mut pending = vec![folder.to_path_buf()];
+        while let Some(folder) = pending.pop() {
+            // Registered before it is read: what appears in between is seen twice rather than never.
+            self.add_folder(&folder);
+            let Ok(entries) = std::fs::read_dir(&folder) else {
+                continue; // removed meanwhile, or not readable: its parent's events tell
+            };
+            for entry in entries.flatten() {
+                let path = entry.path();
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    if (root.prune)(&path) {
+                        continue;
+                    }
+                    pending.push(path.clone());
+                }
+                if self.known.is_news(&path) {
+                    found.insert(path);
+                }
+            }
+        }
+    }
+
+    fn add_folder(&mut self, folder: &Path) {
+        if self.folders.contains(folder) {
+            return;
+        }
+        if let Some(watcher) = &mut self.watcher {
+            match watcher.watch(folder, RecursiveMode::NonRecursive) {
+                Ok(()) => {}
+                // Removed meanwhile: its parent's events tell when it comes back.
+                Err(error) if is_gone(&error) => return,
+                Err(error) => self.compare_all(&error),
+            }
+        }
+        self.folders.insert(folder.to_path_buf());
+    }
+
+    /// Gives the kernel's watches back and compares from now on: there are not enough of them, and
+    /// other programs (an editor, a bundler) need theirs.
+    fn compare_all(&mut self, error: &notify::Error) {
+        self.watcher = None;
+        self.compared = Compared::All;
+        self.next_comparison = Some(Instant::now());
+        let (what, hint) = match is_limit(error) {
+            Some(setting) => (
+                "the system's limit of file watches is reached".to_owned(),
+                format!("raise it: `sysctl {setting}`"),
+            ),
+            None => (
+                format!("the system gives no file events ({error})"),
+                "nothing is lost; it is only slower".to_owned(),
+            ),
+        };
+        self.notes.push(
+            Diagnostic::warning(format!(
+                "{what}: files are compared {} times a second instead",
+                1000 / COMPARE_PERIOD.as_millis()
+            ))
+            .hint(hint),
+        );
+    }
+
+    fn watch_ancestor(&mut self, path: &Path) {
+        let Some(ancestor) = path.ancestors().skip(1).find(|ancestor| ancestor.is_dir()) else {
+            return;
+        };
+        if self.folders.contains(ancestor) || !self.ancestors.insert(ancestor.to_path_buf()) {
+            return;
+        }
+        if let Some(watcher) = &mut self.watcher {
+            match watcher.watch(ancestor, RecursiveMode::NonRecursive) {
+                Ok(()) => {}
+                Err(error) if is_gone(&error) => {
+                    self.ancestors.remove(ancestor);
+                }
+                Err(error) => self.compare_all(&error),
+            }
+        }
+    }
+
+    fn take(&mut self, event: &notify::Event, changes: &mut BTreeSet<PathBuf>) {
+        if matches!(event.kind, EventKind::Access(_)) {
+            return;
+        }
+        for path in &event.paths {
+            let gone = matches!(
+                event.kind,
+                EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(RenameMode::From))
+            );
+            let was_folder = gone && self.folders.contains(path);
+            if was_folder {
+                self.forget(path, changes);
+            }
+            if self.is_wanted(path) && !self.echoes.holds(path) {
+                let is_news = self.known.is_news(path) || gone;
+                if is_news && !self.is_top(path, was_folder) {
+                    changes.insert(path.clone());
+                }
+                self.welcome(path, changes);
+            }
+        }
+    }
+
+    /// Whether a path is a root, or lies below one in a folder that is not pruned.
+    fn is_wanted(&self, path: &Path) -> bool {
+        let is_root = |root: &Root| path == root.path;
+        let is_below = |root: &Root| path.starts_with(&root.path);
+        self.roots.iter().any(is_root)
+            || (path
+                .parent()
+                .is_some_and(|parent| self.folders.contains(parent))
+                && self.roots.iter().any(is_below))
+    }
+
+    /// Whether a path is the folder that a rule begins at, and nothing more: what it holds is named
+    /// itself, and the folder in the container may hold more.
+    fn is_top(&self, path: &Path, was_folder: bool) -> bool {
+        let mut roots = self.roots.iter().map(|root| &root.path);
+        let is_below = |root: &PathBuf| path != root && path.starts_with(root);
+        (was_folder || path.is_dir())
+            && roots.clone().any(|root| path == root)
+            && !roots.any(is_below)
+    }
+
+    /// Registers a folder that appeared, and names what it brought along.
+    fn welcome(&mut self, path: &Path, changes: &mut BTreeSet<PathBuf>) {
+        let is_folder = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_dir());
+        if !is_folder || self.folders.contains(path) {
+            return;
+        }
+        for root in self.roots.clone() {
+            if path.starts_with(&root.path) && (path == root.path || !(root.prune)(path)) {
+                self.register(&root, path, changes);
+            }
+        }
+    }
+
+    /// Lets go of a folder that is gone, with all that is known below it.
+    fn forget(&mut self, folder: &Path, changes: &mut BTreeSet<PathBuf>) {
+        let below = self.folders.range(folder.to_path_buf()..);
+        let gone: Vec<PathBuf> = below
+            .take_while(|known| known.starts_with(folder))
+            .cloned()
+            .collect();
+        for known in gone {
+            self.folders.remove(&known);
+            if let Some(watcher) = &mut self.watcher {
+                // The kernel drops the watch of a removed folder itself: then there is nothing to undo.
+                let _ = watcher.unwatch(&known);
+            }
+        }
+        changes.extend(self.known.forget_below(folder));
+    }
+
+    /// Compares what is due, and says when the next comparison is.
+    fn compare_due(&mut self, changes: &mut Changes) {
+        let begun = Instant::now();
+        let is_due = |root: &Root| match self.compared {
+            Compared::All => true,
+            Compared::Silent => self.silent.contains(&root.path),
+        };
+        let due: Vec<Root> = self
+            .roots
+            .iter()
+            .filter(|root| is_due(root))
+            .cloned()
+            .collect();
+        let mut found = BTreeSet::new();
+        for root in &due {
+            self.compare(root, &mut found);
+        }
+        let is_silent = |path: &&PathBuf| self.silent.iter().any(|root| path.starts_with(root));
+        changes
+            .silent
+            .extend(found.iter().filter(is_silent).cloned());
+        changes.paths.append(&mut found);
+        let pause = COMPARE_PERIOD.max(begun.elapsed() * COMPARE_SHARE);
+        self.next_comparison = (!due.is_empty()).then(|| Instant::now() + pause);
+    }
+
+    /// Compares a tree with what was known of it.
+    fn compare(&mut self, root: &Root, changes: &mut BTreeSet<PathBuf>) {
+        for path in self.known.gone_below(&root.path) {
+            self.folders.remove(&path);
+            changes.insert(path);
+        }
+        if root.path.is_dir() {
+            self.register(root, &root.path, changes);
+        } else if self.known.is_news(&root.path) {
+            changes.insert(root.path.clone());
+        }
+    }
+
+    /// A root that vanished is looked for, from the nearest folder above it that exists.
+    fn look_for_missing_roots(&mut self, changes: &mut BTreeSet<PathBuf>) {
+        let mut missing = false;
+        for root in self.roots.clone() {
+            if std::fs::metadata(&root.path).is_err() {
+                missing = true;
+                self.watch_ancestor(&root.path);
+            }
+            // Looked at again: it may have come before its ancestor was watched.
+            let Ok(found) = std::fs::metadata(&root.path) else {
+                continue;
+            };
+            if found.is_dir() {
+                if !self.folders.contains(&root.path) {
+                    self.register(&root, &root.path, changes);
+                }
+            } else if let Some(parent) = root.path.parent()
+                && !self.folders.contains(parent)
+            {
+                self.add_folder(parent);
+                changes.insert(root.path.clone());
+            }
+        }
+        if missing {
+            return;
+        }
+        for ancestor in std::mem::take(&mut self.ancestors) {
+            if let Some(watcher) = &mut self.watcher
+                && !self.folders.contains(&ancestor)
+            {
+                // Not watched any more is what was wanted.
+                let _ = watcher.unwatch(&ancestor);
+            }
+        }
+    }
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    if let Some(due) = due {
+        tokio::time::sleep_until(due.into()).await;
+    }
+}
+
+fn forward(
+    sender: UnboundedSender<notify::Result<notify::Event>>,
+) -> impl FnMut(notify::Result<notify::Event>) + Send + 'static {
+    move |event| {
+        // The receiver is gone only when the watch ends.
+        let _ = sender.send(event);
+    }
+}
+
+/// The setting that raises the limit which was reached, where it was one.
+fn is_limit(error: &notify::Error) -> Option<&'static str> {
+    const WATCHES: &str = "fs.inotify.max_user_watches=524288";
+    match &error.kind {
+        ErrorKind::MaxFilesWatch => Some(WATCHES),
+        // inotify_init: EMFILE; inotify_add_watch: ENOSPC
+        ErrorKind::Io(io) => match io.raw_os_error() {
+            Some(24) => Some("fs.inotify.max_user_instances=1024"),
+            Some(28) => Some(WATCHES),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn is_gone(error: &notify::Error) -> bool {
+    match &error.kind {
+        ErrorKind::PathNotFound => true,
+        ErrorKind::Io(io) => io.kind() == std::io::ErrorKind::NotFound,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn root(path: &Path) -> Root {
+        Root {
+            path: path.to_path_buf(),
+            prune: Arc::new(|folder| folder.ends_with("node_modules")),
+        }
+    }
+
+    /// Waits until every wanted path was named, or a deadline.
+    async fn until(source: &mut Source, wanted: &[PathBuf]) -> BTreeSet<PathBuf> {
+        let mut seen = BTreeSet::new();
+        let all = |seen: &BTreeSet<PathBuf>| wanted.iter().all(|path| seen.contains(path));
+        let waiting = async {
+            while !all(&seen) {
+                seen.extend(source.next().await.paths);
+            }
+        };
+        let in_time = tokio::time::timeout(Duration::from_secs(5), waiting).await;
+        assert!(in_time.is_ok(), "only {seen:?} of {wanted:?}");
+        seen
+    }
+
+    #[tokio::test]
+    async fn writes_renames_and_new_folders_are_seen_and_pruned_ones_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let top = folder.path().canonicalize().unwrap();
+        fs::create_dir_all(top.join("node_modules/x")).unwrap();
+        fs::create_dir_all(top.join("app")).unwrap();
+        let mut source = Source::new(vec![root(&top)]);
+        assert_eq!(source.folders(), 2);
+
+        fs::write(top.join("node_modules/x/a.js"), "1").unwrap();
+        fs::write(top.join("app/a.py"), "1").unwrap();
+        let seen = until(&mut source, &[top.join("app/a.py")]).await;
+        assert!(
+            !seen
+                .iter()
+                .any(|change| format!("{change:?}").contains("a.js")),
+            "{seen:?}"
+        );
+
+        fs::create_dir_all(top.join("app/deep/er")).unwrap();
+        fs::write(top.join("app/deep/er/b.py"), "1").unwrap();
+        until(&mut source, &[top.join("app/deep/er/b.py")]).await;
+
+        fs::rename(top.join("app/a.py"), top.join("app/c.py")).unwrap();
+        until(&mut source, &[top.join("app/a.py"), top.join("app/c.py")]).await;
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_was_removed_and_came_back_is_watched_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let top = folder.path().canonicalize().unwrap().join("src");
+        fs::create_dir(&top).unwrap();
+        let mut source = Source::new(vec![root(&top)]);
+        fs::write(top.join("old.py"), "1").unwrap();
+        until(&mut source, &[top.join("old.py")]).await;
+        fs::remove_dir_all(&top).unwrap();
+        let seen = until(&mut source, &[top.join("old.py")]).await;
+        assert!(!seen.contains(&top), "{seen:?}");
+        fs::create_dir(&top).unwrap();
+        fs::write(top.join("a.py"), "1").unwrap();
+        until(&mut source, &[top.join("a.py")]).await;
+        fs::write(top.join("b.py"), "1").unwrap();
+        until(&mut source, &[top.join("b.py")]).await;
+    }
+
+    #[tokio::test]
+    async fn a_file_replaced_by_a_rename_is_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().canonicalize().unwrap().join("app.conf");
+        fs::write(&file, "1").unwrap();
+        let mut source = Source::new(vec![root(&file)]);
+        let other = file.with_extension("new");
+        fs::write(&other, "2").unwrap();
+        fs::rename(&other, &file).unwrap();
+        until(&mut source, &[file]).await;
+    }
+
+    #[tokio::test]
+    async fn after_an_overflow_the_tree_is_compared_with_what_was_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let top = folder.path().canonicalize().unwrap();
+        for name in ["same.py", "written.py", "removed.py"] {
+            fs::write(top.join(name), "1").unwrap();
+        }
+        let mut source = Source::new(vec![root(&top)]);
+        fs::write(top.join("written.py"), "22").unwrap();
+        fs::remove_file(top.join("removed.py")).unwrap();
+        fs::create_dir_all(top.join("new/er")).unwrap();
+        fs::write(top.join("new/er/made.py"), "1").unwrap();
+        // What the events say does not count here: only what a comparison finds.
+        std::thread::sleep(known::SETTLED * 2);
+        let mut changes = BTreeSet::new();
+        source.compare(&root(&top), &mut changes);
+        let expected = [
+            "new",
+            "new/er",
+            "new/er/made.py",
+            "removed.py",
+            "written.py",
+        ];
+        assert_eq!(changes, expected.map(|name| top.join(name)).into());
+    }
+}
