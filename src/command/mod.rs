@@ -19,7 +19,6 @@ mod alpha;
 mod argv;
 mod attach;
 mod attached;
-mod autopsy;
 mod bridge;
 mod build;
 mod builds;

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::autopsy;
 use super::work::{Work, soft_limit};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::engine::probe::{Patience, Return, Starter, Subject};
@@ -51,28 +50,37 @@ pub(super) async fn settle(work: &Work<'_>, report: &Report) -> Result<()> {
             return Err(Exit::interrupted().into());
         }
     };
+    let peers = work.peers(report);
+    let autopsy = work.autopsy(&peers);
+    let warn = |warning: Option<Diagnostic>| {
+        if let Some(warning) = warning {
+            work.cx.events().emit(Event::Diagnostic(warning));
+        }
+    };
     let mut died = Vec::new();
     for ((one, service), end) in started.iter().zip(ends) {
         let name = &one.name;
         match end {
             Return::Ready(_) | Return::Cancelled => {}
             Return::Died(code) => {
-                let peers = work.peers(report);
-                let card = autopsy::explain(work, &peers, (&one.service, &one.id)).await;
+                let card = autopsy.ended(&one.service, &one.id).await;
                 died.push(card.unwrap_or_else(|| {
                     Diagnostic::error(format!("container `{name}` exited with code {code}"))
                 }));
             }
             Return::Silent(ports) => {
                 silence.remember(one, service);
-                let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
-                let warning = Diagnostic::warning(format!(
-                    "container `{name}` does not listen on port {} yet",
-                    ports.join(" or ")
-                ));
-                let warning = warning.hint("it is not waited for again until the service changes");
-                work.cx.events().emit(Event::Diagnostic(warning));
+                if report.explained.contains(&one.id) {
+                    continue;
+                }
+                let card = autopsy.silent(&one.service, &one.id, &ports).await;
+                warn(
+                    card.map(|card| {
+                        card.hint("it is not waited for again until the service changes")
+                    }),
+                );
             }
+            Return::Restarting => warn(autopsy.restarting(&one.service, &one.id).await),
         }
     }
     match died.is_empty() {

@@ -63,6 +63,10 @@ impl Disk for EngineDisk {
         names.sort();
         names
     }
+
+    fn has_volume(&self, _name: Option<&str>) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

@@ -3,17 +3,7 @@
 use std::path::Path;
 
 use super::{Engine, Filters, Which};
-
-/// A port that is taken, and by whom.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TakenPort {
-    /// The port of the host.
-    pub number: u16,
-    /// Who has it, for a sentence; none where nobody can be seen.
-    pub by: Option<String>,
-    /// What to do about it.
-    pub mend: String,
-}
+use crate::gate::card::TakenPort;
 
 impl Engine {
     /// Reads the engine's refusal of a start; none where it is about something else than a port.

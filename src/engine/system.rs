@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bollard::models::{SystemDataUsageResponse, SystemInfo, SystemVersion};
+use bollard::models::{SystemInfo, SystemVersion};
 use serde::Deserialize;
 
 use super::Engine;
@@ -76,12 +76,6 @@ impl Engine {
     /// What the engine is and can do.
     pub async fn info(&self) -> Result<SystemInfo> {
         Ok(self.docker.info().await?)
-    }
-
-    /// What takes how much room.
-    pub async fn disk_usage(&self) -> Result<SystemDataUsageResponse> {
-        let options = None::<bollard::query_parameters::DataUsageOptions>;
-        Ok(self.docker.df(options).await?)
     }
 
     /// Subscribes to events. When this returns the subscription stands: whatever a snapshot taken

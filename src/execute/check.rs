@@ -2,14 +2,16 @@
 //! made: where no image is awaited, before the plan is begun.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
-use super::site::Site;
+use super::site::{Checks, Site};
 use crate::convert::image_name;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::EngineDisk;
 use crate::event::Event;
-use crate::gate::checks::{ImageFacts, before_start};
+use crate::gate::checks::{Disk, ImageFacts, before_start};
 use crate::name::ServiceName;
+use crate::plan::observed::Volume;
 use crate::plan::{Action, Plan, StepId, When};
 
 impl Site<'_> {
@@ -48,6 +50,9 @@ impl Site<'_> {
     /// # Errors
     /// What keeps the service from starting at all.
     pub(super) fn check(&self, name: &ServiceName) -> Result<(), Diagnostic> {
+        if self.tools.checks == Checks::Off {
+            return Ok(());
+        }
         if let Some(known) = self.state().checked.get(name) {
             return known.clone();
         }
@@ -65,9 +70,14 @@ impl Site<'_> {
             volumes: &image.volumes,
             environment: &image.environment,
         };
-        let disk = EngineDisk::of(self.tools.engine);
+        let observed = self.tools.observed;
+        let ground = Ground {
+            disk: EngineDisk::of(self.tools.engine),
+            volumes: &observed.volumes,
+            follows: observed.containers.iter().any(|one| one.service == *name),
+        };
         let mut verdict = Ok(());
-        for finding in before_start(project, name, &facts, &disk) {
+        for finding in before_start(project, name, &facts, &ground) {
             match finding.severity {
                 Severity::Error if verdict.is_ok() => verdict = Err(finding),
                 Severity::Error => {}
@@ -76,5 +86,30 @@ impl Site<'_> {
         }
         self.state().checked.insert(name.clone(), verdict.clone());
         verdict
+    }
+}
+
+/// What lies on the disk and in the engine's volumes.
+struct Ground<'a> {
+    disk: EngineDisk,
+    volumes: &'a [Volume],
+    /// There is a container already, whose unnamed volumes are taken over.
+    follows: bool,
+}
+
+impl Disk for Ground<'_> {
+    fn exists(&self, path: &Path) -> bool {
+        self.disk.exists(path)
+    }
+
+    fn names(&self, folder: &Path) -> Vec<String> {
+        self.disk.names(folder)
+    }
+
+    fn has_volume(&self, name: Option<&str>) -> bool {
+        match name {
+            Some(name) => self.volumes.iter().any(|volume| volume.name == name),
+            None => self.follows,
+        }
     }
 }

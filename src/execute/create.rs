@@ -44,7 +44,10 @@ impl Site<'_> {
             Ok(created) => ContainerId::from(created.id),
             Err(error) => match self.made_meanwhile(&new, &error).await {
                 Some(id) => id,
-                None => return Err(self.failed(resource(), &error)),
+                None => {
+                    let plain = self.failed(resource(), &error);
+                    return Err(self.refused(&replica.service, None, plain).await);
+                }
             },
         };
         let peer = Peer {

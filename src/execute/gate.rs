@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::site::Site;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::probe::{Patience, Subject};
 use crate::event::{Event, Resource, Status};
 use crate::gate::{Condition, Gate, Strength, Verdict};
@@ -76,10 +76,13 @@ impl Site<'_> {
             }
             (verdict, Strength::Soft) => {
                 say(Status::Warning, "Not ready");
-                let warning = explain(gate, verdict);
+                let warning = match verdict {
+                    Verdict::TimedOut => self.silence(gate, &subjects).await,
+                    _ => None,
+                };
                 let warning = Diagnostic {
-                    severity: crate::diagnostic::Severity::Warning,
-                    ..warning
+                    severity: Severity::Warning,
+                    ..warning.unwrap_or_else(|| explain(gate, verdict))
                 };
                 self.tools.events.emit(Event::Diagnostic(warning));
                 Ok(())
@@ -89,6 +92,22 @@ impl Site<'_> {
                 Err(explain(gate, verdict))
             }
         }
+    }
+
+    /// The card of the first replica that is waited for in vain; none where it was shown before.
+    async fn silence(&self, gate: &Gate, subjects: &[Subject]) -> Option<Diagnostic> {
+        let Condition::Listening(ports) = &gate.condition else {
+            return None;
+        };
+        let subject = subjects.first()?;
+        if !self.explains(&subject.id) {
+            return None;
+        }
+        let peers = self.all_peers();
+        let autopsy = self.autopsy(&peers);
+        let card = autopsy.silent(&gate.dependency, &subject.id, ports).await?;
+        let message = format!("gave up waiting for {}: {}", gate.target(), card.message);
+        Some(Diagnostic { message, ..card })
     }
 
     /// The lines that show a wait: Compose shows the containers, and has no word for a port.

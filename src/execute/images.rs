@@ -178,7 +178,10 @@ impl Site<'_> {
                         transfer: None,
                     });
                 }
-                Err(diagnostic)
+                match services.first() {
+                    Some(service) => Err(self.refused(service, None, diagnostic).await),
+                    None => Err(diagnostic),
+                }
             }
         }
     }

@@ -4,6 +4,7 @@
 //! calls in flight end too and begins nothing new; the second leaves at once. Everything runs on
 //! the caller's task: dropping the future stops it.
 
+mod autopsy;
 mod check;
 mod create;
 mod gate;
@@ -21,10 +22,11 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
+pub use autopsy::Autopsy;
 pub use images::{BuildImage, Carrier, platform};
 pub use interrupt::Interrupts;
 pub use outcome::{Outcome, Report, Started, StepReport};
-pub use site::{Cleanup, OneOff, Site, Stamps, Tools};
+pub use site::{Checks, Cleanup, OneOff, Site, Stamps, Tools};
 
 use crate::diagnostic::Diagnostic;
 use crate::plan::{Action, Plan, Step, StepId, When};

@@ -1,10 +1,10 @@
 //! What became of a plan: of each step, and of the whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::diagnostic::{Diagnostic, Kind};
-use crate::name::{ContainerId, ImageId};
+use crate::name::{ContainerId, ImageId, ServiceName};
 use crate::plan::{Action, Cause, Plan, StepId};
 
 /// What became of one step.
@@ -60,6 +60,8 @@ pub struct Report {
     pub started: Vec<Started>,
     /// The images as they were in the end, by reference.
     pub images: BTreeMap<String, ImageId>,
+    /// The containers of which a card was shown.
+    pub explained: BTreeSet<ContainerId>,
     /// Containers that were created, never started, and removed again because something failed.
     pub cleaned_up: Vec<String>,
 }
@@ -134,12 +136,19 @@ impl Report {
 
     /// The starts that did not happen because of a failure: `start app-web-1, start app-api-1`.
     fn skipped(&self, plan: &Plan, failed: StepId) -> String {
+        let own: &[ServiceName] = match &plan.steps[failed.0 as usize - 1].action {
+            Action::Create { replica, .. } => std::slice::from_ref(&replica.service),
+            Action::Build { service, .. } => std::slice::from_ref(service),
+            Action::Pull { services, .. } => services,
+            _ => &[],
+        };
         let starts = self.steps.iter().filter_map(|step| {
             let because =
                 matches!(step.outcome, Outcome::Skipped { because_of } if because_of == failed);
             let action = &plan.steps[step.id.0 as usize - 1].action;
             match action {
-                Action::Start { container, .. } if because => {
+                // That its own containers do not start goes without saying.
+                Action::Start { container, service } if because && !own.contains(service) => {
                     Some(format!("start {}", container.name()))
                 }
                 _ => None,

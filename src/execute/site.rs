@@ -15,6 +15,7 @@ use crate::diagnostic::Diagnostic;
 use crate::engine::probe::Prober;
 use crate::engine::{Engine, Removal};
 use crate::event::{Event, Events, Resource, Status};
+use crate::gate::Edges;
 use crate::name::{ContainerId, ImageId, ServiceName};
 use crate::plan::observed::{Image, Observed};
 use crate::plan::{Action, Anonymous, Plan, Replica, StepId, Target};
@@ -38,6 +39,16 @@ pub enum Cleanup {
     Keep,
     /// They are removed.
     NeverStarted,
+}
+
+/// Whether services are looked at before they are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Checks {
+    /// What cannot work is refused, and what will not work as meant is warned of.
+    #[default]
+    Before,
+    /// The engine and the containers say so themselves.
+    Off,
 }
 
 /// The container that `run` makes.
@@ -72,6 +83,8 @@ pub struct Tools<'a> {
     pub engine: &'a Engine,
     /// What is wanted.
     pub project: &'a Project,
+    /// Who waits for whom.
+    pub edges: &'a Edges,
     /// What was there when the plan was made.
     pub observed: &'a Observed,
     /// Where what happens is said.
@@ -84,6 +97,8 @@ pub struct Tools<'a> {
     pub anonymous: Anonymous,
     /// What becomes of what was created in vain.
     pub cleanup: Cleanup,
+    /// Whether services are looked at before they are made.
+    pub checks: Checks,
     /// Who builds images.
     pub build: &'a BuildImage<'a>,
     /// The container of `run`, where there is one.
@@ -111,6 +126,7 @@ pub(super) struct State {
     /// The services that were looked at, and what keeps them from starting.
     pub(super) checked: BTreeMap<ServiceName, Result<(), Diagnostic>>,
     started: Vec<Started>,
+    explained: BTreeSet<ContainerId>,
 }
 
 /// A container that a step created.
@@ -209,6 +225,16 @@ impl<'a> Site<'a> {
             id: subject.id.clone(),
             name: subject.name.clone(),
         });
+    }
+
+    /// The containers that all services have by now.
+    pub(super) fn all_peers(&self) -> Peers {
+        self.state().peers.clone()
+    }
+
+    /// Remembers that a card was written of a container; whether it is the first.
+    pub(super) fn explains(&self, id: &ContainerId) -> bool {
+        self.state().explained.insert(id.clone())
     }
 
     /// The image of this reference, as it is by now.
@@ -320,6 +346,7 @@ impl<'a> Site<'a> {
         report.images = images
             .filter_map(|(reference, image)| Some((reference, image.id?)))
             .collect();
+        report.explained = std::mem::take(&mut state.explained);
         report.created = state
             .created
             .iter()

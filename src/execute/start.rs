@@ -1,9 +1,9 @@
-//! The start of a container: configs and secrets go in before, a taken port is named after.
+//! The start of a container: configs and secrets go in before, a refusal is explained after.
 
 use super::site::{Site, Subject};
 use crate::convert;
 use crate::diagnostic::Diagnostic;
-use crate::engine::{TakenPort, Unpack};
+use crate::engine::Unpack;
 use crate::event::{Resource, Status};
 use crate::name::ServiceName;
 
@@ -27,30 +27,10 @@ impl Site<'_> {
                 Ok(())
             }
             Err(error) => {
-                let failed = self.failed(resource(), &error);
-                let taken = self.tools.engine.taken_port(&error.to_string()).await;
-                Err(taken.map_or(failed, |taken| self.port_is_taken(service, &taken)))
+                let plain = self.failed(resource(), &error);
+                Err(self.refused(service, Some(&subject.id), plain).await)
             }
         }
-    }
-
-    /// Says which port is taken, by whom, and where the file asks for it.
-    fn port_is_taken(&self, service: &ServiceName, taken: &TakenPort) -> Diagnostic {
-        let project = self.tools.project;
-        let by = taken
-            .by
-            .as_ref()
-            .map_or(String::new(), |by| format!(" by {by}"));
-        let number = taken.number.to_string();
-        let ports = project.services.get(service).map(|one| &one.ports[..]);
-        let index = ports.and_then(|ports| ports.iter().position(|port| port.published == number));
-        let place = index
-            .and_then(|index| project.place(&["services", service, "ports", &index.to_string()]));
-        Diagnostic::error(format!(
-            "port {number}, which service `{service}` publishes, is taken{by}"
-        ))
-        .at(place.or_else(|| project.place(&["services", service, "ports"])))
-        .hint(taken.mend.clone())
     }
 
     /// Writes the configs and secrets into a container that are no files of the host.

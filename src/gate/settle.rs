@@ -1,7 +1,7 @@
 //! When `up -d` may return: each service it started listens on a published port, or has settled.
 //!
 //! A service is settled when it listens somewhere, when its processes used no CPU for a while, or
-//! when it ended with 0; at the latest after a second. Pure: the times are parameters.
+//! when it ended with 0; at the latest after a second in which it could run. Pure: the times are parameters.
 
 use std::time::Duration;
 
@@ -41,7 +41,14 @@ pub struct Settling {
     pub quiet: Option<Duration>,
     /// How long it has been watched since its start.
     pub watched: Duration,
+    /// How long its processes were ready to run meanwhile, and had no processor.
+    pub starved: Duration,
+    /// How often its policy has started it again meanwhile.
+    pub restarts: u64,
 }
+
+/// Started again this often within [`LONGEST`], it does so for ever.
+pub const LOOP: u64 = 2;
 
 /// What became of a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +59,8 @@ pub enum Settled {
     Yes,
     /// It ended with this code, and no restart is due.
     Died(i64),
+    /// It ends again and again, and its policy starts it each time.
+    Restarting,
 }
 
 /// What `up -d` waits for at this service.
@@ -78,11 +87,26 @@ pub fn settled(seen: &Settling) -> Settled {
         Life::Created | Life::RestartDue | Life::Running => {}
     }
     let quiet = match seen.quiet {
+        // Where others have the processors, what it asks them takes longer too.
+        Some(quiet) if seen.starved >= seen.watched / 4 => quiet >= ALIVE,
         Some(quiet) => quiet >= QUIET,
         None => seen.watched >= ALIVE,
     };
-    let done = seen.life == Life::Running && (seen.listens || quiet) || seen.watched >= LONGEST;
-    match done {
+    // On a machine that has no time for it, a start takes longer, up to a limit.
+    let started = seen
+        .watched
+        .saturating_sub(seen.starved)
+        .max(seen.watched / 5);
+    let late = match seen.restarts {
+        0 => started >= LONGEST,
+        _ => started >= LONGEST * 2,
+    };
+    if late && (seen.life == Life::RestartDue || seen.restarts >= LOOP) {
+        return Settled::Restarting;
+    }
+    // What ended once has to show more than a moment's peace.
+    let calm = quiet && seen.restarts == 0;
+    match late || seen.life == Life::Running && (seen.listens || calm) {
         true => Settled::Yes,
         false => Settled::Pending,
     }
@@ -120,6 +144,8 @@ mod tests {
             listens: false,
             quiet: quiet.map(MS),
             watched: MS(watched),
+            starved: MS(0),
+            restarts: 0,
         }
     }
 
@@ -160,6 +186,55 @@ mod tests {
                     ..seen(Some(500), 500)
                 },
                 Settled::Pending,
+            ),
+            (
+                Settling {
+                    starved: MS(400),
+                    ..seen(Some(0), 1300)
+                },
+                Settled::Pending,
+            ),
+            (
+                Settling {
+                    starved: MS(100),
+                    ..seen(Some(299), 400)
+                },
+                Settled::Pending,
+            ),
+            (
+                Settling {
+                    starved: MS(4900),
+                    ..seen(Some(0), 5000)
+                },
+                Settled::Yes,
+            ),
+            (
+                Settling {
+                    restarts: 1,
+                    ..seen(Some(500), 1999)
+                },
+                Settled::Pending,
+            ),
+            (
+                Settling {
+                    restarts: 1,
+                    ..seen(Some(500), 2000)
+                },
+                Settled::Yes,
+            ),
+            (
+                Settling {
+                    restarts: LOOP,
+                    ..seen(Some(500), 2000)
+                },
+                Settled::Restarting,
+            ),
+            (
+                Settling {
+                    life: Life::RestartDue,
+                    ..seen(None, 1000)
+                },
+                Settled::Restarting,
             ),
         ] {
             assert_eq!(settled(&seen), result, "{seen:?}");

@@ -11,7 +11,7 @@ fn a_command_in_one_list_item_is_refused_with_its_place_and_the_line_to_write() 
     let up = project.dco(&["up", "-d"]);
     assert_eq!(up.code, 1, "{up:?}");
     let said = "\
-error: service `web` cannot start: its command is one word with blanks, `sleep 600`
+error: service `web` cannot start: its command is one word with blanks, `sleep 600` [one-string-command]
  --> compose.yaml:5:9
   |
 5 |       - sleep 600

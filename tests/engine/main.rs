@@ -7,6 +7,7 @@ mod attach;
 mod broken;
 mod build;
 mod builder;
+mod cards;
 mod client;
 mod commit;
 mod cp;

@@ -26,7 +26,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile};
 use crate::engine::probe::Prober;
 use crate::engine::{Engine, Wanted, observe, watch_project};
 use crate::event::{Event, Events, Resource, Status};
-use crate::execute::{Cleanup, Interrupts, OneOff, Report, Site, Tools, execute};
+use crate::execute::{Autopsy, Checks, Cleanup, Interrupts, OneOff, Report, Site, Tools, execute};
 use crate::gate::{Edges, Origin, Reading, Waits, edges, verdict::SOFT_LIMIT};
 use crate::graph::ServiceGraph;
 use crate::history::Run;
@@ -256,7 +256,12 @@ impl<'c> Work<'c> {
             Tools {
                 engine: &self.engine,
                 project: &self.project,
+                edges: &self.edges,
                 observed: &self.observed,
+                checks: match is_strict(self.cx) {
+                    true => Checks::Off,
+                    false => Checks::Before,
+                },
                 events: manner.quiet.hush(self.cx.events()),
                 stamps: &self.prints,
                 surroundings: self.surroundings(&proxy),
@@ -304,6 +309,7 @@ impl<'c> Work<'c> {
     /// What is known of the dependencies that kept others from starting.
     async fn cards(&self, plan: &Plan, report: &Report) -> Vec<Diagnostic> {
         let peers = self.peers(report);
+        let autopsy = self.autopsy(&peers);
         let mut told = BTreeSet::new();
         let mut cards = Vec::new();
         for (step, _) in report.failures() {
@@ -312,12 +318,22 @@ impl<'c> Work<'c> {
             };
             for peer in peers.get(&gate.dependency).into_iter().flatten() {
                 if told.insert(peer.id.clone()) {
-                    let subject = (&gate.dependency, &peer.id);
-                    cards.extend(super::autopsy::explain(self, &peers, subject).await);
+                    cards.extend(autopsy.ended(&gate.dependency, &peer.id).await);
                 }
             }
         }
         cards
+    }
+
+    /// What cards are written from.
+    pub(super) fn autopsy<'w>(&'w self, peers: &'w Peers) -> Autopsy<'w> {
+        Autopsy {
+            engine: &self.engine,
+            project: &self.project,
+            edges: &self.edges,
+            prober: self.prober.as_ref(),
+            peers,
+        }
     }
 
     /// The containers that the services have after a plan was done.

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::exec::Tables;
 use super::listeners::{Listener, Scope, answers};
-use super::process::Process;
+use super::process::{Process, Pulse};
 use super::{Machine, Sight};
 use crate::engine::Engine;
 use crate::gate::verdict::Answer;
@@ -189,6 +189,14 @@ impl Look {
     /// The CPU time that the container used so far.
     pub(super) fn cpu(&self) -> Option<Duration> {
         self.process.as_ref()?.cpu()
+    }
+
+    /// How its processes fare.
+    pub(super) fn pulse(&self) -> Pulse {
+        self.process
+            .as_ref()
+            .map(Process::pulse)
+            .unwrap_or_default()
     }
 
     /// A connection to one of the container's ports, for an HTTP request.

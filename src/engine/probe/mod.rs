@@ -172,6 +172,16 @@ impl Prober {
         }
     }
 
+    /// What a running container listens on, as well as this engine lets us see it.
+    pub async fn listeners(&self, subject: &Subject) -> Vec<Listener> {
+        let machine = self.machine().await;
+        let mut one = Watched::see(&self.engine, machine, subject).await;
+        match one.runs() {
+            true => one.everything(crate::gate::Reach::Network).await,
+            false => Vec::new(),
+        }
+    }
+
     /// Asks every running container what the gate wants to know.
     async fn ask(&self, gate: &Gate, watched: &mut [Watched]) {
         for one in watched {

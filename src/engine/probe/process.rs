@@ -24,6 +24,22 @@ enum CpuFile {
     Stat(PathBuf),
 }
 
+/// How the processes of a container fare.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Pulse {
+    /// How long they were ready to run so far, and had no processor.
+    pub(super) starved: Duration,
+    /// One of them runs, would run, or waits for the disk.
+    pub(super) busy: bool,
+}
+
+impl CpuFile {
+    fn path(&self) -> &Path {
+        let (Self::Accounting(path) | Self::Stat(path)) = self;
+        path
+    }
+}
+
 impl Process {
     /// The process, where its control group names the container: with an engine on another
     /// machine, the number is somebody else's.
@@ -52,6 +68,34 @@ impl Process {
                 Some(Duration::from_micros(used.trim().parse().ok()?))
             }
         }
+    }
+
+    /// What the kernel's scheduler says of the container's processes.
+    pub(super) fn pulse(&self) -> Pulse {
+        /// As many processes are looked at; what has more is not starting up.
+        const MOST: usize = 32;
+        let group = self.cpu.as_ref().and_then(|file| file.path().parent());
+        let members =
+            group.and_then(|group| std::fs::read_to_string(group.join("cgroup.procs")).ok());
+        let members = members.unwrap_or_else(|| self.pid.to_string());
+        let mut pulse = Pulse {
+            // Without a process it has just ended: the engine says so in a moment.
+            busy: members.trim().is_empty(),
+            ..Pulse::default()
+        };
+        for pid in members.lines().take(MOST) {
+            let read = |name: &str| std::fs::read_to_string(format!("/proc/{pid}/{name}"));
+            let waited = read("schedstat").ok();
+            let waited = waited
+                .as_deref()
+                .and_then(|text| text.split(' ').nth(1)?.parse().ok());
+            pulse.starved += Duration::from_nanos(waited.unwrap_or_default());
+            // The name before the state may hold anything, brackets too.
+            let state = read("stat").ok();
+            let state = state.as_deref().and_then(|text| text.rsplit_once(") "));
+            pulse.busy |= state.is_some_and(|(_, rest)| rest.starts_with(['R', 'D']));
+        }
+        pulse
     }
 
     /// A text that changes when sockets of the container come or go; 50 µs, readable by anyone.

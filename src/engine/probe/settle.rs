@@ -28,6 +28,8 @@ pub enum Return {
     Died(i64),
     /// It still does not listen on any of these ports.
     Silent(Vec<PortTarget>),
+    /// It ends again and again, and its policy starts it each time.
+    Restarting,
     /// The wait was interrupted.
     Cancelled,
 }
@@ -92,18 +94,35 @@ async fn published(
 #[derive(Default)]
 struct Peace {
     quiet: Quiet,
+    starved: Duration,
+    counted: bool,
 }
 
 impl Peace {
     async fn look(&mut self, one: &mut Watched, watched: Duration) -> Option<Return> {
         let mut seen = Settling {
+            restarts: one.restarts(),
+            starved: Duration::ZERO,
             life: one.life(),
             listens: false,
             quiet: None,
             watched,
         };
         if one.runs() {
+            let pulse = one.pulse().await;
+            // The waits of a process that ended are not counted any more.
+            self.starved = self.starved.max(pulse.starved);
+            seen.starved = self.starved;
+            if pulse.busy {
+                self.quiet = Quiet::default();
+            }
             seen.quiet = one.cpu().await.map(|used| self.quiet.read(used, watched));
+            self.counted |= seen.quiet.is_some();
+            // What could be counted and cannot any more has just ended: the engine says so soon.
+            if self.counted && seen.quiet.is_none() {
+                seen.quiet = Some(Duration::ZERO);
+                seen.starved = watched;
+            }
             // Listening is asked last: it is the dearest where there is no privilege.
             if settle::settled(&seen) == Settled::Pending {
                 seen.listens = one.listens().await.unwrap_or(false);
@@ -113,6 +132,7 @@ impl Peace {
             Settled::Pending => None,
             Settled::Yes => Some(Return::Ready(watched)),
             Settled::Died(code) => Some(Return::Died(code)),
+            Settled::Restarting => Some(Return::Restarting),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::Subject;
 use super::http::{self, Target};
 use super::listeners::Listener;
 use super::look::Look;
+use super::process::Pulse;
 use crate::engine::{Engine, EngineEvent, Error};
 use crate::gate::verdict::{Answer, Health, Life, Observation};
 use crate::gate::{PortTarget, Reach, choose_exposed};
@@ -40,6 +41,7 @@ pub(crate) struct Sight {
     life: Life,
     health: Option<Health>,
     started_at: Option<jiff::Timestamp>,
+    restarts: u64,
 }
 
 impl Sight {
@@ -68,6 +70,11 @@ impl Sight {
             exposed: choose_exposed(exposed.iter().map(String::as_str)),
             life: life(&state),
             health: health(&state),
+            restarts: found
+                .restart_count
+                .unwrap_or_default()
+                .max(0)
+                .unsigned_abs(),
             started_at: state.started_at.and_then(|text| text.parse().ok()),
         }
     }
@@ -86,6 +93,7 @@ impl Sight {
             },
             health: None,
             started_at: None,
+            restarts: 0,
         }
     }
 }
@@ -259,6 +267,16 @@ impl Watched {
     /// The CPU time that it used so far; none where that cannot be read.
     pub(super) async fn cpu(&mut self) -> Option<Duration> {
         self.look(Reach::Network).await.cpu()
+    }
+
+    /// How its processes fare.
+    pub(super) async fn pulse(&mut self) -> Pulse {
+        self.look(Reach::Network).await.pulse()
+    }
+
+    /// How often its policy has started it again.
+    pub(super) fn restarts(&self) -> u64 {
+        self.sight.restarts
     }
 
     async fn look(&mut self, reach: Reach) -> &mut Look {

@@ -37,14 +37,31 @@ pub struct Facts<'a> {
     pub log: &'a [String],
     /// The last output of its healthcheck.
     pub health: &'a str,
+    /// The first line of the file that the engine executed, with its carriage return if it has one.
+    pub first_line: Option<&'a str>,
+    /// The ports that it listens on for others.
+    pub listens: &'a [PortTarget],
     /// The ports that it listens on inside itself only.
     pub loopback: &'a [PortTarget],
     /// The ports that others expect it on.
     pub wanted: &'a [PortTarget],
     /// What it depends on, and how that stood.
     pub dependencies: &'a [Neighbour],
-    /// Who holds the port that it wants, where that is known.
-    pub port_holder: Option<&'a str>,
+    /// The port that it wants and another one has.
+    pub taken_port: Option<&'a TakenPort>,
+    /// What of the project takes room on the disk, and how many bytes, the largest first.
+    pub room: &'a [(String, u64)],
+}
+
+/// A port of the host that is taken, and by whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakenPort {
+    /// Its number.
+    pub number: u16,
+    /// Who has it, for a sentence; none where nobody can be seen.
+    pub by: Option<String>,
+    /// What to do about it.
+    pub mend: String,
 }
 
 /// What became of a container.
@@ -66,6 +83,11 @@ pub enum Fate {
     Unhealthy,
     /// It runs, and does not listen where it should.
     Silent,
+    /// It runs just now, after it ended several times.
+    Restarting {
+        /// How often the engine has restarted it.
+        restarts: u64,
+    },
 }
 
 /// A dependency, and how it stood when its dependent failed.
@@ -116,7 +138,13 @@ impl Facts<'_> {
         match &self.fate {
             Fate::NotStarted => format!("service `{name}` could not be started"),
             Fate::Unhealthy => format!("service `{name}` is unhealthy after {after}"),
-            Fate::Silent => format!("service `{name}` does not listen after {after}"),
+            Fate::Silent => format!(
+                "service `{name}` does not listen on port {} yet, after {after}",
+                ports(self.wanted)
+            ),
+            Fate::Restarting { restarts } => {
+                format!("service `{name}` ends and is started again, {restarts} times so far")
+            }
             Fate::Exited {
                 code,
                 out_of_memory,
@@ -133,6 +161,12 @@ impl Facts<'_> {
             }
         }
     }
+}
+
+/// `80 or 443`.
+fn ports(ports: &[PortTarget]) -> String {
+    let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
+    ports.join(" or ")
 }
 
 /// What an exit code says by itself.
@@ -153,7 +187,16 @@ pub fn meaning(code: i64, out_of_memory: bool) -> Option<&'static str> {
 
 /// The card: what failed, what it said, how its dependencies stood, what is wrong, what to do.
 pub fn card(facts: &Facts<'_>) -> Diagnostic {
-    let finding = rules::explain(facts);
+    written(facts, rules::explain(facts))
+}
+
+/// The card of a call that the engine refused; none where no rule explains the refusal.
+pub fn refusal(facts: &Facts<'_>) -> Option<Diagnostic> {
+    let finding = rules::explain(facts)?;
+    Some(written(facts, Some(finding)))
+}
+
+fn written(facts: &Facts<'_>, finding: Option<Finding>) -> Diagnostic {
     let mut message = facts.headline();
     let mut section = |title: &str, lines: &mut dyn Iterator<Item = &str>| {
         let mut lines = lines.filter(|line| !line.trim().is_empty()).peekable();

@@ -2,6 +2,8 @@
 //!
 //! Pure: what an image holds and what lies on the disk are passed in.
 
+mod data;
+
 use std::path::Path;
 
 use crate::diagnostic::{Diagnostic, Place};
@@ -28,6 +30,9 @@ pub trait Disk {
     fn exists(&self, path: &Path) -> bool;
     /// The names in a folder.
     fn names(&self, folder: &Path) -> Vec<String>;
+    /// Whether the engine has a volume of this name; none asks for the unnamed one that the
+    /// container before this one leaves behind.
+    fn has_volume(&self, name: Option<&str>) -> bool;
 }
 
 /// One service, and what its image says.
@@ -54,10 +59,13 @@ pub fn before_start(
         service,
         image,
     };
-    let mut found: Vec<Diagnostic> = one_string(&subject).into_iter().collect();
+    let mut found: Vec<Diagnostic> = one_string(&subject)
+        .into_iter()
+        .chain(data::password(&subject, disk))
+        .collect();
     for (index, mount) in service.volumes.iter().enumerate() {
         let place = subject.place(&["volumes", &index.to_string()]);
-        found.extend(beside_the_data(&subject, mount, place.clone()));
+        found.extend(data::beside(&subject, mount, place.clone()));
         found.extend(missing_source(&subject, mount, place, disk));
     }
     found
@@ -103,8 +111,9 @@ fn one_string(subject: &Subject<'_>) -> Option<Diagnostic> {
     };
     let line = one_word_line(words)?;
     let name = subject.name;
-    let message =
-        format!("service `{name}` cannot start: its {key} is one word with blanks, `{line}`");
+    let message = format!(
+        "service `{name}` cannot start: its {key} is one word with blanks, `{line}` [one-string-command]"
+    );
     let place = subject.place(&[key, "0"]).or_else(|| subject.place(&[key]));
     let whole = words.join(" ");
     Some(
@@ -122,75 +131,6 @@ pub(super) fn one_word_line(words: &[String]) -> Option<&str> {
     // `/opt/my app/run` may be a file: a blank inside a path is no command line.
     let is_path = program.starts_with('/') && rest.contains('/') && !rest.contains(' ');
     (!program.is_empty() && program.chars().all(plain) && !is_path).then_some(first)
-}
-
-/// Where an image keeps its data, and a mount that misses it.
-fn beside_the_data(
-    subject: &Subject<'_>,
-    mount: &Mount,
-    place: Option<Place>,
-) -> Option<Diagnostic> {
-    if !matches!(mount.r#type, MountType::Volume | MountType::Bind) {
-        return None;
-    }
-    let target = mount.target.trim_end_matches('/');
-    let mounted = |path: &str| {
-        let same = |other: &Mount| other.target.trim_end_matches('/') == path;
-        subject.service.volumes.iter().any(same)
-    };
-    if let Some(found) = newer_postgres(subject, target, place.clone()) {
-        return Some(found);
-    }
-    let data = subject
-        .image
-        .volumes
-        .iter()
-        .map(|path| path.trim_end_matches('/'))
-        .filter(|path| !mounted(path));
-    for path in data {
-        let above = path.starts_with("/var/lib/")
-            && target != "/var/lib"
-            && path
-                .strip_prefix(target)
-                .is_some_and(|rest| rest.starts_with('/'));
-        let near = target != path && slips(target, path) <= 2;
-        if !above && !near {
-            continue;
-        }
-        let name = subject.name;
-        let message = format!(
-            "service `{name}` keeps its data in `{path}`, and nothing of yours is mounted there: `{target}` stays empty, and the data go with the container"
-        );
-        return Some(
-            Diagnostic::warning(message)
-                .at(place)
-                .hint(format!("mount it at `{path}`")),
-        );
-    }
-    None
-}
-
-/// From version 18 on, PostgreSQL's image keeps its data in a folder of its version.
-fn newer_postgres(subject: &Subject<'_>, target: &str, place: Option<Place>) -> Option<Diagnostic> {
-    let major: u32 = subject.variable("PG_MAJOR")?.parse().ok()?;
-    let moved = subject.variable("PGDATA").is_some_and(|data| {
-        data == target
-            || data
-                .strip_prefix(target)
-                .is_some_and(|rest| rest.starts_with('/'))
-    });
-    if major < 18 || target != "/var/lib/postgresql/data" || moved {
-        return None;
-    }
-    let message = format!(
-        "service `{}` runs PostgreSQL {major}, which keeps its data below `/var/lib/postgresql` and refuses a volume at `{target}`",
-        subject.name
-    );
-    Some(
-        Diagnostic::warning(message)
-            .at(place)
-            .hint("mount the volume at `/var/lib/postgresql`, or stay with `postgres:17`"),
-    )
 }
 
 /// A bind mount whose source is not there, beside something with nearly its name.
@@ -222,10 +162,10 @@ fn missing_source(
     let service = subject.name;
     let found = match (files, near.is_some()) {
         (true, _) => Diagnostic::error(format!(
-            "service `{service}` mounts the file `{shown}`, which is not there: the engine would make a folder of it"
+            "service `{service}` mounts the file `{shown}`, which is not there: the engine would make a folder of it [mount-source-missing]"
         )),
         (false, true) => Diagnostic::warning(format!(
-            "service `{service}` mounts `{shown}`, which is not there and will be made"
+            "service `{service}` mounts `{shown}`, which is not there and will be made [mount-source-missing]"
         )),
         (false, false) => return None,
     };
@@ -263,6 +203,9 @@ mod tests {
                 .filter_map(|known| Some(known.file_name()?.to_str()?.to_owned()))
                 .collect()
         }
+        fn has_volume(&self, name: Option<&str>) -> bool {
+            name == Some("old")
+        }
     }
 
     fn found(service: &str, image: &ImageFacts<'_>) -> String {
@@ -288,12 +231,12 @@ mod tests {
         let none = ImageFacts::default();
         assert_eq!(
             found("{command: ['python manage.py runserver 0:8000']}", &none),
-            "error: service `web` cannot start: its command is one word with blanks, `python manage.py runserver 0:8000`\n\
+            "error: service `web` cannot start: its command is one word with blanks, `python manage.py runserver 0:8000` [one-string-command]\n\
              hint: write `command: python manage.py runserver 0:8000`"
         );
         assert_eq!(
             found("{entrypoint: ['./run it'], command: [x]}", &none),
-            "error: service `web` cannot start: its entrypoint is one word with blanks, `./run it`\n\
+            "error: service `web` cannot start: its entrypoint is one word with blanks, `./run it` [one-string-command]\n\
              hint: write `entrypoint: ./run it`"
         );
         let entrypoint = words(&["docker-entrypoint.sh"]);
@@ -329,7 +272,7 @@ mod tests {
         };
         assert_eq!(
             at("/var/lib/postgres/data"),
-            "warning: service `web` keeps its data in `/var/lib/postgresql/data`, and nothing of yours is mounted there: `/var/lib/postgres/data` stays empty, and the data go with the container\n\
+            "warning: service `web` keeps its data in `/var/lib/postgresql/data`, and nothing of yours is mounted there: `/var/lib/postgres/data` stays empty, and the data go with the container [data-beside-the-volume]\n\
              hint: mount it at `/var/lib/postgresql/data`"
         );
         assert!(at("/var/lib/postgresql").starts_with("warning: "));
@@ -374,6 +317,45 @@ mod tests {
     }
 
     #[test]
+    fn a_database_that_begins_anew_wants_a_password() {
+        let entrypoint = words(&["docker-entrypoint.sh"]);
+        let command = words(&["postgres"]);
+        let environment = words(&["PG_MAJOR=16", "PGDATA=/var/lib/postgresql/data"]);
+        let postgres = ImageFacts {
+            entrypoint: &entrypoint,
+            command: &command,
+            environment: &environment,
+            ..ImageFacts::default()
+        };
+        let wrong = "error: service `web` cannot start: PostgreSQL's first start wants a password, and `POSTGRES_PASSWORD` is not set [database-password]\n\
+                     hint: add `POSTGRES_PASSWORD` to `environment:` of `web`";
+        let volume = |name: &str| {
+            format!(
+                "{{volumes: [{{type: volume, source: {name}, target: /var/lib/postgresql/data}}]}}"
+            )
+        };
+        assert_eq!(found("{}", &postgres), wrong);
+        assert_eq!(found(&volume("new"), &postgres), wrong);
+        assert_eq!(found("{command: [-c, fsync=off]}", &postgres), wrong);
+        assert_eq!(
+            found("{environment: {POSTGRES_PASSWORD: ''}}", &postgres),
+            wrong
+        );
+        for right in [
+            volume("old"),
+            "{environment: {POSTGRES_PASSWORD: x}}".to_owned(),
+            "{environment: {POSTGRES_PASSWORD_FILE: /run/secrets/x}}".to_owned(),
+            "{environment: {POSTGRES_HOST_AUTH_METHOD: trust}}".to_owned(),
+            "{command: [psql]}".to_owned(),
+            "{entrypoint: [sh]}".to_owned(),
+            "{volumes: [{type: bind, source: /p, target: /var/lib/postgresql/data}]}".to_owned(),
+        ] {
+            assert_eq!(found(&right, &postgres), "", "{right}");
+        }
+        assert_eq!(found("{}", &ImageFacts::default()), "");
+    }
+
+    #[test]
     fn a_missing_source_is_a_warning_beside_a_near_name_and_an_error_for_a_file() {
         let bind = |source: &str, target: &str| {
             let mount =
@@ -382,12 +364,12 @@ mod tests {
         };
         assert_eq!(
             bind("/p/confg", "/etc/app"),
-            "warning: service `web` mounts `./confg`, which is not there and will be made\n\
+            "warning: service `web` mounts `./confg`, which is not there and will be made [mount-source-missing]\n\
              hint: did you mean `./config`?"
         );
         assert_eq!(
             bind("/p/ap.yml", "/etc/app.yml"),
-            "error: service `web` mounts the file `./ap.yml`, which is not there: the engine would make a folder of it\n\
+            "error: service `web` mounts the file `./ap.yml`, which is not there: the engine would make a folder of it [mount-source-missing]\n\
              hint: did you mean `./app.yml`?"
         );
         assert_eq!(bind("/p/data", "/data"), "");
