@@ -93,7 +93,7 @@ pub struct Take {
 }
 
 /// A folder of this machine that is mounted over a path of the container, both relative to the
-/// build's context: see [`Take::counts`].
+/// build's context: see [`Taking::counts`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shadow {
     /// The mounted folder or file, from the context's root; `.` for the root itself.
@@ -231,13 +231,59 @@ const MANIFESTS: [&str; 27] = [
     "yarn.lock",
 ];
 
-impl Take {
+/// What a step takes, made ready to be asked for many files.
+pub struct Taking<'a> {
+    take: &'a Take,
+    sources: Vec<Brought>,
+}
+
+/// One source of a step.
+struct Brought {
+    /// From the context's root, cleaned.
+    root: String,
+    /// What it stands for, where it is a pattern.
+    pattern: Option<Patterns>,
+}
+
+impl Brought {
+    fn new(source: &str) -> Self {
+        let root = clean(source.trim_start_matches('/'));
+        let pattern = match root.contains(['*', '?', '[', '\\']) {
+            true => Patterns::new([root.as_str()]).ok(),
+            false => None,
+        };
+        Self { root, pattern }
+    }
+
+    fn brings(&self, path: &str) -> bool {
+        match &self.pattern {
+            Some(pattern) => pattern.matches(path),
+            None => below(&self.root, path).is_some(),
+        }
+    }
+}
+
+impl<'a> Taking<'a> {
+    /// Makes a step's sources ready.
+    pub fn new(take: &'a Take) -> Self {
+        let sources = take.sources.iter();
+        Self {
+            sources: sources.map(|source| Brought::new(source)).collect(),
+            take,
+        }
+    }
+
     /// Whether an edit of a file of the context changes what the container shows or what the build
-    /// made: not where a mount puts that same file over its copy, and no later command read it.
+    /// made: not where a mount puts that same file over its copy, and no later command read it; nor
+    /// what version control keeps for itself, unless the step names it.
     pub fn counts(&self, path: &str, shadows: &[Shadow]) -> bool {
-        let Some(source) = self.source_of(path) else {
+        let mut sources = self.sources.iter();
+        let Some(source) = sources.find(|source| source.brings(path)) else {
             return false;
         };
+        if is_bookkeeping(path) && !is_bookkeeping(&source.root) {
+            return false;
+        }
         let Some(inside) = self.inside(source, path) else {
             return true;
         };
@@ -248,40 +294,37 @@ impl Take {
         !shadowed || self.is_read_later(source, path)
     }
 
-    /// The source that brings the file.
-    fn source_of(&self, path: &str) -> Option<&str> {
-        let brings = |source: &&String| {
-            let root = clean(source.trim_start_matches('/'));
-            root == "." || Patterns::new([root.as_str()]).is_ok_and(|root| root.matches(path))
-        };
-        self.sources.iter().find(brings).map(String::as_str)
-    }
-
     /// The path in the container.
-    fn inside(&self, source: &str, path: &str) -> Option<String> {
-        let destination = self.destination.as_deref()?;
-        let root = clean(source.trim_start_matches('/'));
+    fn inside(&self, source: &Brought, path: &str) -> Option<String> {
+        let destination = self.take.destination.as_deref()?;
+        let root = &source.root;
         let name = path.rsplit('/').next().unwrap_or(path);
-        let rest = match root.contains(['*', '?', '[']) {
+        let rest = match source.pattern {
             // What a pattern matches goes by its own name, where it is a file.
-            true => name,
-            false if root == path => match destination.ends_with('/') || self.sources.len() > 1 {
+            Some(_) => name,
+            None if root == path => match destination.ends_with('/') || self.sources.len() > 1 {
                 true => name,
                 false => "",
             },
             // The content of a folder is copied, not the folder.
-            false => below(&root, path)?,
+            None => below(root, path)?,
         };
         Some(joined(&clean(destination), rest))
     }
 
     /// Whether a command after the step may have read the file.
-    fn is_read_later(&self, source: &str, path: &str) -> bool {
+    fn is_read_later(&self, source: &Brought, path: &str) -> bool {
         let name = path.rsplit('/').next().unwrap_or(path);
-        let is_named_alone = clean(source.trim_start_matches('/')) == path;
-        !self.used_by.is_empty()
-            && (is_named_alone || MANIFESTS.contains(&name) || self.used_by.contains(name))
+        let used_by = &self.take.used_by;
+        !used_by.is_empty()
+            && (source.root == path || MANIFESTS.contains(&name) || used_by.contains(name))
     }
+}
+
+/// The folders in which version control keeps its own: they change without the source.
+fn is_bookkeeping(path: &str) -> bool {
+    path.split('/')
+        .any(|part| matches!(part, ".git" | ".hg" | ".svn"))
 }
 
 /// The rest of a path below a folder; the folder itself gives the empty rest.
@@ -319,7 +362,9 @@ mod tests {
             target: "/app".into(),
         }];
         let takes = all(dockerfile);
-        takes.iter().any(|take| take.counts(path, &mounted))
+        takes
+            .iter()
+            .any(|take| Taking::new(take).counts(path, &mounted))
     }
 
     #[test]
@@ -348,6 +393,13 @@ mod tests {
             "FROM a AS b\nCOPY . /app\nFROM a\nCOPY --from=b /app /app\n",
             "x"
         ));
+    }
+
+    #[test]
+    fn what_version_control_keeps_for_itself_counts_only_where_it_is_named() {
+        assert!(!counts("FROM a\nCOPY . /srv\n", ".git/index"));
+        assert!(counts("FROM a\nCOPY . /srv\n", ".gitignore"));
+        assert!(counts("FROM a\nCOPY .git/HEAD /srv\n", ".git/HEAD"));
     }
 
     #[test]

@@ -18,15 +18,40 @@ pub struct Patterns(Vec<Pattern>);
 struct Pattern {
     /// `!`: takes back what an earlier one matched.
     takes_back: bool,
-    whole: Regex,
+    whole: Shape,
     /// The same, folder by folder; one that holds `**` stands for any number of them.
     parts: Vec<Part>,
 }
 
 #[derive(Clone, Debug)]
 enum Part {
-    One(Regex),
+    One(Shape),
     Any,
+}
+
+/// What a text has to look like. Most patterns stand for one text: comparing it costs a hundredth
+/// of what an expression does, and a context may hold many files.
+#[derive(Clone, Debug)]
+enum Shape {
+    Text(String),
+    Expression(Regex),
+}
+
+impl Shape {
+    /// None where it is no pattern.
+    fn read(pattern: &str) -> Option<Self> {
+        match pattern.contains(['*', '?', '[', ']', '\\']) {
+            true => expression(pattern).map(Self::Expression),
+            false => Some(Self::Text(pattern.to_owned())),
+        }
+    }
+
+    fn is_match(&self, text: &str) -> bool {
+        match self {
+            Self::Text(own) => own == text,
+            Self::Expression(expression) => expression.is_match(text),
+        }
+    }
 }
 
 /// A pattern that cannot be read.
@@ -115,10 +140,10 @@ impl Pattern {
         };
         let path = clean(path);
         let path = path.strip_prefix('/').unwrap_or(&path);
-        let whole = expression(path).ok_or_else(bad)?;
+        let whole = Shape::read(path).ok_or_else(bad)?;
         let parts = path.split('/').map(|part| match part.contains("**") {
             true => Some(Part::Any),
-            false => expression(part).map(Part::One),
+            false => Shape::read(part).map(Part::One),
         });
         Ok(Self {
             takes_back,

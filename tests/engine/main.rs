@@ -15,6 +15,7 @@ mod exec;
 mod explain;
 mod export;
 mod faults;
+mod fresh;
 mod harness;
 mod hooks;
 mod identity;

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::context::{Found, Selection, follow, list};
 use crate::convert::{Dockerfile, ImageBuild, Source};
 use crate::name::ImageId;
-use crate::plan::fresh::{Mark, Recipe, Shadow, Take, takes};
+use crate::plan::fresh::{Mark, Recipe, Shadow, Take, Taking, takes};
 use crate::text::dockerignore::Patterns;
 
 /// A folder or file of this machine that a service mounts.
@@ -56,10 +56,13 @@ pub fn recipe(
             .iter()
             .filter(|take| take.context.as_deref() == name)
             .collect();
+        let takings: Vec<Taking<'_>> = of_it.iter().map(|take| Taking::new(take)).collect();
+        let shadows = shadows(folder, mounts);
         for found in taken(folder, &of_it, ignore)? {
-            let shadows = shadows(folder, mounts);
             if found.metadata.is_dir()
-                || !of_it.iter().any(|take| take.counts(&found.path, &shadows))
+                || !takings
+                    .iter()
+                    .any(|taking| taking.counts(&found.path, &shadows))
             {
                 continue;
             }
