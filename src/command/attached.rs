@@ -1,8 +1,10 @@
 //! What an attached `up` does once everything runs: shows the logs, and stops what it watches when
 //! it is interrupted or when a container ends that ends it all.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -61,6 +63,8 @@ const REPLACING: Duration = Duration::from_secs(5);
 /// What is shown and how it ends.
 pub(super) struct Show {
     pub(super) company: Company,
+    /// Whether a reaction to a saved file is under way.
+    pub(super) busy: Rc<Cell<bool>>,
     pub(super) style: LogStyle,
     pub(super) timestamps: bool,
     pub(super) ending: Ending,
@@ -173,7 +177,13 @@ pub(super) async fn follow(
                     say = None;
                 }
             },
-            () = tokio::time::sleep_until(over.unwrap_or_else(Instant::now).into()), if over.is_some() => break,
+            () = tokio::time::sleep_until(over.unwrap_or_else(Instant::now).into()), if over.is_some() => {
+                if !show.busy.get() {
+                    break;
+                }
+                // What it replaces may take its time.
+                last_end = Some(Instant::now());
+            }
         }
     }
     // What the containers said at their end is still on its way.

@@ -1,6 +1,7 @@
 //! `dco up`.
 
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use anyhow::{Result, bail};
 
@@ -39,6 +40,10 @@ pub struct Args {
     /// Watch files and refresh containers when they change; with -d, in the background
     #[arg(short = 'w', long = "watch", conflicts_with = "no_build")]
     live: bool,
+
+    /// While it watches, apply what changes in compose files, .env and env_file
+    #[arg(long, requires = "live")]
+    auto: bool,
 
     /// Recreate dependencies too
     #[arg(long, conflicts_with = "no_recreate")]
@@ -215,9 +220,14 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     }
     if !args.detach && !args.wait {
         let watched = args.watched(&work, &report);
-        let logs = follow(cx, &work, &watched, args.show(cx, since));
+        let after = args.after();
+        let show = Show {
+            busy: Rc::clone(&after.busy),
+            ..args.show(cx, since)
+        };
+        let logs = follow(cx, &work, &watched, show);
         return match args.live {
-            true => super::watch::beside(&args.after(), cx, logs).await,
+            true => super::watch::beside(&after, cx, logs).await,
             false => logs.await,
         };
     }
@@ -248,7 +258,10 @@ impl Args {
 
     /// The watch that it ends in.
     fn after(&self) -> super::watch::Args {
-        super::watch::Args::after_up(&self.services, self.detach, self.shape.quiet_build)
+        let quiet = self.shape.quiet_build;
+        let mut args = super::watch::Args::after_up(&self.services, self.detach, quiet);
+        args.auto = self.auto;
+        args
     }
 
     /// The containers whose logs are shown: those of the services that are named, else all.
@@ -300,6 +313,7 @@ impl Args {
                 prefixes: !watch.no_log_prefix,
             },
             timestamps: watch.timestamps,
+            busy: Rc::default(),
             company: match self.live {
                 true => Company::Watch,
                 false => Company::Alone,

@@ -34,6 +34,13 @@ impl Memory {
             .is_some_and(|one| !one.synced.is_empty() && !one.current.contains(id))
     }
 
+    /// The services that something is owed to.
+    pub fn owing(&self) -> Vec<ServiceName> {
+        let services = self.services.iter();
+        let owing = services.filter(|(_, one)| one.failures > 0 && !one.synced.is_empty());
+        owing.map(|(name, _)| name.clone()).collect()
+    }
+
     /// The services that something was synced to.
     pub fn synced(&self) -> impl Iterator<Item = &ServiceName> {
         let services = self.services.iter();

@@ -1,7 +1,7 @@
 //! The loop: changes come in, service by service they are gathered, and each service reacts on
 //! its own while the others go on.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -77,6 +77,8 @@ pub struct Session<'a> {
     pub memory: &'a RefCell<Memory>,
     /// How long it lasts.
     pub lifetime: Lifetime,
+    /// Says whether a reaction is under way.
+    pub busy: &'a Cell<bool>,
 }
 
 /// What is on its way for one service.
@@ -120,6 +122,9 @@ impl Session<'_> {
         let start = Instant::now();
         let echoes = source.echoes();
         let mut state = State::new(rules);
+        for service in self.memory.borrow().owing() {
+            state.wake(&service);
+        }
         let mut heart = Heart::listen(self.engine, self.project).await;
         let mut running: FuturesUnordered<LocalBoxFuture<'_, Done>> = FuturesUnordered::new();
         let mut until = std::pin::pin!(until);
@@ -145,6 +150,7 @@ impl Session<'_> {
                 for turn in state.turns(self, &echoes, start) {
                     running.push(turn.react().boxed_local());
                 }
+                self.busy.set(!running.is_empty());
             };
             if let Some(ended) = ended {
                 break ended;

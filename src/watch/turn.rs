@@ -91,6 +91,11 @@ impl Turn<'_> {
             did.push(Did::Rebuilt);
         }
         let members = act::members(engine, project, &self.service).await;
+        if members.is_err() && !reaction.sync.is_empty() {
+            // Nobody has it.
+            let mut memory = self.session.memory.borrow_mut();
+            memory.of(&self.service).current.clear();
+        }
         let members = self.owing(members)?;
         let synced = self.sync(&members, did).await;
         self.owing(synced)?;
@@ -126,7 +131,9 @@ impl Turn<'_> {
     fn owing<T>(&self, result: Result<T>) -> Result<T> {
         if result.is_err() {
             let mut memory = self.session.memory.borrow_mut();
-            memory.of(&self.service).owed = Reaction {
+            let one = memory.of(&self.service);
+            one.synced.extend(self.reaction.sync.clone());
+            one.owed = Reaction {
                 restart: self.reaction.restart,
                 exec: self.reaction.exec.clone(),
                 ..Reaction::default()

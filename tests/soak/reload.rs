@@ -272,3 +272,85 @@ fn a_change_of_branches_arrives_whole() {
     git("checkout -q two");
     become_equal(&project, "branch two");
 }
+
+#[test]
+fn the_tutorial_is_live_with_its_terminal_closed() {
+    let project = Project::new("live");
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/django");
+    super::copy(&example, &project, "");
+    let port = super::free_port();
+    let file = fs::read_to_string(project.path("docker-compose.yml")).unwrap();
+    let file = file.replace("8000:8000", &format!("{port}:8000"));
+    project.write("docker-compose.yml", &file);
+    let mut terminal = project.terminal(&["up", "-d", "--watch", "--auto"]);
+    terminal.expect("in the background");
+    drop(terminal);
+    let migrated = project.dco(&["exec", "-T", "django", "manage.py", "migrate"]);
+    migrated.ok();
+    let inspected = |service: &str| {
+        let id = project.inspect(service)["Id"].as_str().unwrap().to_owned();
+        engine::get(&format!("/containers/{id}/json"))
+    };
+    let page = || std::panic::catch_unwind(|| super::page(port)).unwrap_or_default();
+    let shows = |text: &str| {
+        until(CALM * 2, text, || page().contains(text).then_some(()));
+    };
+    shows("Hello, visitor 1");
+
+    // A view: runserver's own reload, and no restart.
+    let (django, db) = (inspected("django"), inspected("db"));
+    let view = fs::read_to_string(project.path("visits/templates/visits/page.html")).unwrap();
+    project.write(
+        "visits/templates/visits/page.html",
+        &view.replace("Hello", "Welcome"),
+    );
+    shows("Welcome, visitor");
+    let urls = fs::read_to_string(project.path("djangosample/settings.py")).unwrap();
+    project.write(
+        "djangosample/settings.py",
+        &format!("{urls}\nprint('read again')\n"),
+    );
+    until(CALM, "the program's own reload", || {
+        let log = project.dco(&["logs", "django"]);
+        (log.stdout + &log.stderr)
+            .contains("read again")
+            .then_some(())
+    });
+    let now = inspected("django");
+    assert_eq!(now["Id"], django["Id"]);
+    assert_eq!(now["State"]["StartedAt"], django["State"]["StartedAt"]);
+
+    // What it needs installed: another image, another container, the same database.
+    let needs = fs::read_to_string(project.path("requirements.txt")).unwrap();
+    project.write("requirements.txt", &format!("{needs}# one more line\n"));
+    until(CALM * 3, "another container", || {
+        let id = project.inspect("django")["Id"].clone();
+        (!id.is_null() && id != django["Id"]).then_some(())
+    });
+    shows("Welcome, visitor");
+    assert_eq!(inspected("db")["Id"], db["Id"]);
+    assert_eq!(
+        inspected("db")["State"]["StartedAt"],
+        db["State"]["StartedAt"]
+    );
+
+    // Its environment: applied, and to nothing else.
+    let before = inspected("django");
+    project.write(
+        "docker-compose.yml",
+        &file.replace("DJANGO_DEBUG=True", "DJANGO_DEBUG=True\n      - ADDED=yes"),
+    );
+    until(CALM, "the new environment", || {
+        let now = project.inspect("django");
+        let env = now["Config"]["Env"].to_string();
+        (now["Id"] != before["Id"] && env.contains("ADDED=yes")).then_some(())
+    });
+    shows("Welcome, visitor");
+    assert_eq!(inspected("db")["Id"], db["Id"]);
+    assert_eq!(
+        inspected("db")["State"]["StartedAt"],
+        db["State"]["StartedAt"]
+    );
+    project.dco(&["down", "--volume"]).ok();
+    assert_eq!(project.dco(&["watch", "--status"]).code, 1);
+}

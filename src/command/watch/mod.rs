@@ -5,9 +5,10 @@ mod edited;
 mod hands;
 mod voice;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -69,6 +70,10 @@ pub struct Args {
     /// Whether an attached `up` shows logs beside it.
     #[arg(skip)]
     beside_logs: bool,
+
+    /// Whether a reaction is under way: the logs beside it have to wait for it.
+    #[arg(skip)]
+    pub(super) busy: Rc<Cell<bool>>,
 }
 
 impl Args {
@@ -181,12 +186,16 @@ async fn watch(args: &Args, cx: &Context, project: Project) -> Result<ExitCode> 
             say: &|news| voice.tell(news),
             memory: &memory,
             lifetime,
+            busy: &args.busy,
         };
         let changed = match session.run(&rules, &mut source, interrupted()).await {
             Ended::Interrupted | Ended::ProjectGone => break,
             Ended::Files(changed) => changed,
         };
-        if let Some(now) = edited::take(args, cx, &voice, (&project, &changed)).await {
+        args.busy.set(true);
+        let now = edited::take(args, cx, &voice, (&project, &changed)).await;
+        args.busy.set(false);
+        if let Some(now) = now {
             match self::rules(cx, &engine, &now).await {
                 Ok(found) => {
                     rules = found;

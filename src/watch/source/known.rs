@@ -54,6 +54,14 @@ struct Seen {
 }
 
 impl Known {
+    /// Takes a path as it is where nothing was known of it; what was known stays, so that a change
+    /// that is still to be told is told.
+    pub(super) fn learn(&mut self, path: &Path) {
+        if !self.0.contains_key(path) {
+            self.is_news(path);
+        }
+    }
+
     /// Whether a path is not as it was known; from now on it is.
     pub(super) fn is_news(&mut self, path: &Path) -> bool {
         let Ok(found) = std::fs::symlink_metadata(path) else {

@@ -134,14 +134,12 @@ impl Source {
         if !self.silent.is_empty() {
             self.next_comparison.get_or_insert_with(Instant::now);
         }
-        // What is found now was there before: nothing has happened yet.
-        let mut found = BTreeSet::new();
         for root in self.roots.clone() {
             match std::fs::metadata(&root.path) {
-                Ok(it) if it.is_dir() => self.register(&root, &root.path, &mut found),
+                Ok(it) if it.is_dir() => self.register(&root, &root.path, None),
                 Ok(_) => {
                     self.add_folder(root.path.parent().unwrap_or(&root.path));
-                    self.known.is_news(&root.path);
+                    self.known.learn(&root.path);
                 }
                 Err(_) => self.watch_ancestor(&root.path),
             }
@@ -202,7 +200,8 @@ impl Source {
     }
 
     /// Registers a folder and those below it; what in them is not as it was known goes to `found`.
-    fn register(&mut self, root: &Root, folder: &Path, found: &mut BTreeSet<PathBuf>) {
+    /// Without that, what is found was there before: nothing has happened yet.
+    fn register(&mut self, root: &Root, folder: &Path, mut found: Option<&mut BTreeSet<PathBuf>>) {
         let mut pending = vec![folder.to_path_buf()];
         while let Some(folder) = pending.pop() {
             // Registered before it is read: what appears in between is seen twice rather than never.
@@ -218,8 +217,12 @@ impl Source {
                     }
                     pending.push(path.clone());
                 }
-                if self.known.is_news(&path) {
-                    found.insert(path);
+                match &mut found {
+                    None => self.known.learn(&path),
+                    Some(found) if self.known.is_news(&path) => {
+                        found.insert(path);
+                    }
+                    Some(_) => {}
                 }
             }
         }
@@ -335,7 +338,7 @@ impl Source {
         }
         for root in self.roots.clone() {
             if path.starts_with(&root.path) && (path == root.path || !(root.prune)(path)) {
-                self.register(&root, path, changes);
+                self.register(&root, path, Some(&mut *changes));
             }
         }
     }
@@ -390,7 +393,7 @@ impl Source {
             changes.insert(path);
         }
         if root.path.is_dir() {
-            self.register(root, &root.path, changes);
+            self.register(root, &root.path, Some(changes));
         } else if self.known.is_news(&root.path) {
             changes.insert(root.path.clone());
         }
@@ -410,7 +413,7 @@ impl Source {
             };
             if found.is_dir() {
                 if !self.folders.contains(&root.path) {
-                    self.register(&root, &root.path, changes);
+                    self.register(&root, &root.path, Some(&mut *changes));
                 }
             } else if let Some(parent) = root.path.parent()
                 && !self.folders.contains(parent)

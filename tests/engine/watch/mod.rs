@@ -279,22 +279,37 @@ services:
         )
         .file("src/main.py", program);
     let state = || project.inspect("web")["State"]["Status"].clone();
-    let _watching = Watching::start(&project, &["watch"]);
-    project.write("src/main.py", "this is no python\n");
+    let watching = Watching::start(&project, &["--debug", "watch"]);
+    let restarts = || watching.said().matches("synced, restarted").count();
+    // As editors do it: at once and whole.
+    let save = |text: &str, restarted: usize| {
+        project.write("src/.main.py.swp", text);
+        fs::rename(
+            project.path("src/.main.py.swp"),
+            project.path("src/main.py"),
+        )
+        .unwrap();
+        until(PATIENCE, "the restart", || {
+            (restarts() == restarted).then_some(())
+        });
+    };
+    save("this is no python\n", 1);
     until(PATIENCE, "the failure", || {
         (state() == "exited").then_some(())
     });
-    project.write("src/main.py", program);
+    save(program, 2);
     until(PATIENCE, "the next start", || {
         (state() == "running").then_some(())
     });
     project.dco(&["kill", "web"]).ok();
     until(PATIENCE, "the end", || (state() == "exited").then_some(()));
-    project.write("src/main.py", &format!("{program}\n"));
+    let batches = watching.said().matches("batch complete").count();
     project.write("src/other.py", "");
-    // Long enough for any reaction: the service is left as its user left it.
-    std::thread::sleep(std::time::Duration::from_millis(700));
+    until(PATIENCE, "the batch", || {
+        (watching.said().matches("batch complete").count() > batches).then_some(())
+    });
     assert_eq!(state(), "exited");
+    assert_eq!(restarts(), 2);
 }
 
 #[test]
