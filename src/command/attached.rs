@@ -11,22 +11,24 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
 use super::Context;
+use super::containers::label;
 use super::work::{Manner, Source as From, Work};
-use crate::engine::{Channel, Chunk, Framing, LogRange};
+use crate::engine::{Channel, Chunk, EngineEvent, Framing, LogRange, Which, container, labelled};
 use crate::event::Event;
 use crate::execute::Interrupts;
 use crate::gate::Waits;
 use crate::name::{ContainerId, ServiceName};
 use crate::plan::{self, Signal};
+use crate::project::Project;
 use crate::report::Exit;
 use crate::report::log::{LogStyle, Logs, Source};
 
 /// A container whose log is shown.
-#[derive(Clone)]
 pub(super) struct Watched {
     pub(super) id: ContainerId,
     pub(super) service: ServiceName,
@@ -61,10 +63,12 @@ pub(super) enum Company {
 const REPLACING: Duration = Duration::from_secs(5);
 
 /// What is shown and how it ends.
-pub(super) struct Show {
+pub(super) struct Show<'a> {
     pub(super) company: Company,
     /// Whether a reaction to a saved file is under way.
     pub(super) busy: Rc<Cell<bool>>,
+    /// Whether containers of a service are shown that are started later.
+    pub(super) wanted: Box<dyn Fn(&str) -> bool + 'a>,
     pub(super) style: LogStyle,
     pub(super) timestamps: bool,
     pub(super) ending: Ending,
@@ -88,44 +92,40 @@ enum Again {
 pub(super) async fn follow(
     cx: &Context,
     work: &Work<'_>,
-    watched: &[Watched],
-    show: Show,
+    mut watched: Vec<Watched>,
+    show: Show<'_>,
 ) -> Result<ExitCode> {
     cx.reporter().settle()?;
+    // Subscribed before the list, so that no start falls between them.
+    let mut events = work.prober.as_ref().map(|prober| prober.events());
+    let missed = missed(work, &watched, &show).await?;
+    watched.extend(missed);
     let labels: Vec<&str> = watched.iter().map(|one| one.label.as_str()).collect();
     cx.reporter()
         .write_out(format!("Attaching to {}\n", labels.join(", ")).as_bytes())?;
-    let mut watched = watched.to_vec();
     let mut screen = Screen::new(cx, &watched, show.style);
     let mut interrupts = Interrupts::listen()?;
     let (say, mut news) = mpsc::channel(256);
+    let mut expected = Expected::default();
+    let mut active: BTreeSet<usize> = (0..watched.len()).collect();
     let mut followers: FuturesUnordered<_> = watched
         .iter()
         .enumerate()
         .map(|(index, one)| {
-            follow_one(
-                work,
-                one.clone(),
-                (index, &show, show.since.clone()),
-                say.clone(),
-            )
+            let followed = one.followed(index, show.since.clone());
+            follow_one(work, followed, &show, say.clone())
         })
         .collect();
-    let mut events = match show.company {
-        Company::Watch => work.prober.as_ref().map(|prober| prober.events()),
-        Company::Alone => None,
-    };
-    // Held only where more containers may come.
-    let mut say = events.is_some().then_some(say);
-    let mut following: BTreeSet<ContainerId> = watched.iter().map(|one| one.id.clone()).collect();
-    let mut ends: BTreeMap<ContainerId, String> = BTreeMap::new();
     let mut last_end: Option<Instant> = None;
     let mut code: Option<u8> = None;
     let mut stopping = None;
     loop {
-        let over = last_end
-            .filter(|_| followers.is_empty())
-            .map(|at| at + REPLACING);
+        let idle = followers.is_empty();
+        let over = match show.company {
+            Company::Alone if idle && (expected.is_empty() || stopping.is_some()) => break,
+            Company::Alone => None,
+            Company::Watch => last_end.filter(|_| idle).map(|at| at + REPLACING),
+        };
         tokio::select! {
             biased;
             _ = interrupts.next(), if stopping.is_none() => {
@@ -133,10 +133,15 @@ pub(super) async fn follow(
                 code = Some(130);
                 stopping = Some(Box::pin(stop(cx, work)));
             }
-            heard = news.recv() => match heard {
-                Some(News::Said(index, chunk)) => screen.say(index, &chunk)?,
-                Some(News::Ended(index, status, again)) => {
+            Some(heard) = news.recv() => match heard {
+                News::Said(index, chunk) => screen.say(index, &chunk)?,
+                News::Ended(index, status, again) => {
                     screen.ended(index, status, again)?;
+                    if again == Again::No {
+                        active.remove(&index);
+                        // One that failed by itself waits for the next save.
+                        last_end = is_by_will(status).then(Instant::now);
+                    }
                     let ended = &watched[index].service;
                     if let Some(status) = show.ending.code(ended, status, again) {
                         code = code.or(Some(status));
@@ -144,39 +149,31 @@ pub(super) async fn follow(
                     if show.ending.ends_all(status, again) && stopping.is_none() {
                         stopping = Some(Box::pin(stop(cx, work)));
                     }
-                    if again == Again::No {
-                        let id = &watched[index].id;
-                        following.remove(id);
-                        ends.insert(id.clone(), now());
-                        // One that failed by itself waits for the next save.
-                        last_end = is_by_will(status).then(Instant::now);
-                    }
                 }
-                None => break,
             },
-            Some(()) = followers.next() => {}
-            stopped = async { stopping.as_mut().expect("guarded").await }, if stopping.is_some() => {
-                stopped?;
-                break;
+            Some(event) = next(&mut events) => {
+                let Some(met) = expected.take(&event, &show) else {
+                    continue;
+                };
+                let index = match watched.iter().position(|one| one.id == met.id) {
+                    // Its follower waits for a restart itself.
+                    Some(index) if active.contains(&index) => continue,
+                    Some(index) => index,
+                    None => {
+                        let one = met.of(&work.project);
+                        let index = screen.meet(&one);
+                        watched.push(one);
+                        index
+                    }
+                };
+                active.insert(index);
+                last_end = None;
+                // Its first words may be older than the event of its start.
+                let since = expected.since(&watched[index].id, &show);
+                let followed = watched[index].followed(index, since);
+                followers.push(follow_one(work, followed, &show, say.clone()));
             }
-            event = heard_of(&mut events) => match (event, &say) {
-                (Ok(event), Some(say)) => {
-                    let again = started(&event, &watched, work);
-                    if let Some(one) = again.filter(|one| following.insert(one.id.clone())) {
-                        let index = screen.add(&one);
-                        watched.push(one.clone());
-                        // One that is new says its first words before its start is told.
-                        let since = ends.remove(&one.id).unwrap_or_default();
-                        followers.push(follow_one(work, one, (index, &show, since), say.clone()));
-                        last_end = None;
-                    }
-                }
-                (Err(RecvError::Lagged(_)), _) => {}
-                _ => {
-                    events = None;
-                    say = None;
-                }
-            },
+            Some(()) = followers.next() => {}
             () = tokio::time::sleep_until(over.unwrap_or_else(Instant::now).into()), if over.is_some() => {
                 if !show.busy.get() {
                     break;
@@ -184,11 +181,18 @@ pub(super) async fn follow(
                 // What it replaces may take its time.
                 last_end = Some(Instant::now());
             }
+            stopped = async { stopping.as_mut().expect("guarded").await }, if stopping.is_some() => {
+                stopped?;
+                break;
+            }
         }
     }
     // What the containers said at their end is still on its way.
-    while let Ok(News::Said(index, chunk)) = news.try_recv() {
-        screen.say(index, &chunk)?;
+    while let Ok(heard) = news.try_recv() {
+        match heard {
+            News::Said(index, chunk) => screen.say(index, &chunk)?,
+            News::Ended(index, status, again) => screen.ended(index, status, again)?,
+        }
     }
     if let Some(stopping) = stopping.filter(|_| code.is_none()) {
         stopping.await?;
@@ -225,71 +229,152 @@ fn is_by_will(status: i64) -> bool {
     matches!(status, 0 | 130 | 137 | 143)
 }
 
-type Events = tokio::sync::broadcast::Receiver<Arc<crate::engine::EngineEvent>>;
+/// What another terminal started while this `up` was at work.
+async fn missed(work: &Work<'_>, watched: &[Watched], show: &Show<'_>) -> Result<Vec<Watched>> {
+    let by = labelled(format!("{}={}", label::PROJECT, work.project.name));
+    let found = work.engine.list_containers(Which::Running, &by).await?;
+    let found = found.into_iter().map(container).filter(|one| {
+        let is_known = watched.iter().any(|known| known.id == one.id);
+        !is_known && !one.one_off && (show.wanted)(&one.service)
+    });
+    let met = found.map(|one| Met {
+        id: one.id,
+        service: one.service,
+        number: one.number.unwrap_or(1).to_string(),
+        name: one.name,
+    });
+    Ok(met.map(|met| met.of(&work.project)).collect())
+}
 
-async fn heard_of(
-    events: &mut Option<Events>,
-) -> Result<Arc<crate::engine::EngineEvent>, RecvError> {
-    match events {
-        Some(events) => events.recv().await,
-        None => std::future::pending().await,
+/// The next event of the project; never, where nobody listens.
+async fn next(events: &mut Option<Receiver<Arc<EngineEvent>>>) -> Option<Arc<EngineEvent>> {
+    loop {
+        match events.as_mut()?.recv().await {
+            Ok(event) => return Some(event),
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => *events = None,
+        }
     }
 }
 
-/// Now, as the engine takes it.
-fn now() -> String {
-    let now = jiff::Timestamp::now();
-    format!("{}.{:09}", now.as_second(), now.subsec_nanosecond())
+/// Containers that were made meanwhile, by `scale` in another terminal say, and may start.
+#[derive(Default)]
+struct Expected {
+    made: BTreeSet<String>,
+    /// When containers ended, in nanoseconds since 1970.
+    died: BTreeMap<String, i64>,
 }
 
-/// The container that an event says has started, where it is one of a service that is shown.
-fn started(
-    event: &crate::engine::EngineEvent,
-    watched: &[Watched],
-    work: &Work<'_>,
-) -> Option<Watched> {
-    let is_one_off = event.attribute("com.docker.compose.oneoff") == Some("True");
-    let service = event.attribute("com.docker.compose.service")?;
-    let like = watched.iter().find(|one| one.service.as_str() == service)?;
-    if event.action != "start" || is_one_off {
-        return None;
+/// A container that was started meanwhile.
+struct Met {
+    id: ContainerId,
+    service: ServiceName,
+    number: String,
+    name: String,
+}
+
+impl Expected {
+    fn is_empty(&self) -> bool {
+        self.made.is_empty()
     }
-    // A container that replaces another starts under its own name.
-    let name = event.attribute("name")?;
-    let prefix = format!("{}-", work.project.name);
-    Some(Watched {
-        id: ContainerId::from(event.actor.id.clone()),
-        label: name.strip_prefix(&prefix).unwrap_or(name).to_owned(),
-        ..like.clone()
-    })
+
+    /// From when on the log of a container is new.
+    fn since(&self, id: &ContainerId, show: &Show<'_>) -> String {
+        match self.died.get(id.as_str()) {
+            Some(nanos) => format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000),
+            None => show.since.clone(),
+        }
+    }
+
+    /// Takes note of an event, and gives the container where one has started.
+    fn take(&mut self, event: &EngineEvent, show: &Show<'_>) -> Option<Met> {
+        let label = |name| event.attribute(name).unwrap_or_default();
+        let service = label(label::SERVICE);
+        if event.kind != "container" || label(label::ONE_OFF) == "True" || !(show.wanted)(service) {
+            return None;
+        }
+        let id = &event.actor.id;
+        match event.action.as_str() {
+            "create" => drop(self.made.insert(id.clone())),
+            "destroy" => drop(self.made.remove(id)),
+            "die" => {
+                self.made.remove(id);
+                self.died.insert(id.clone(), event.time_nano);
+            }
+            "start" => {
+                self.made.remove(id);
+                return Some(Met {
+                    id: ContainerId::from(id.as_str()),
+                    service: ServiceName::from(service),
+                    number: label(label::NUMBER).to_owned(),
+                    name: label("name").to_owned(),
+                });
+            }
+            _ => {}
+        }
+        None
+    }
 }
 
-async fn follow_one(
-    work: &Work<'_>,
-    one: Watched,
-    (index, show, mut since): (usize, &Show, String),
-    say: mpsc::Sender<News>,
-) {
+impl Met {
+    /// The same as it is shown: a container that replaces another has that one's name only later.
+    fn of(self, project: &Project) -> Watched {
+        let own = project.services.get(&self.service);
+        let named = own.is_some_and(|own| !own.container_name.is_empty());
+        Watched {
+            label: match named {
+                true => self.name,
+                false => project.naming.join(&[&self.service, &self.number]),
+            },
+            tty: own.is_some_and(|own| own.tty),
+            id: self.id,
+            service: self.service,
+        }
+    }
+}
+
+impl Watched {
+    fn followed(&self, index: usize, since: String) -> Followed {
+        Followed {
+            index,
+            id: self.id.clone(),
+            framing: Framing::of_tty(self.tty),
+            since,
+        }
+    }
+}
+
+/// One container's log, from a moment on.
+struct Followed {
+    index: usize,
+    id: ContainerId,
+    framing: Framing,
+    since: String,
+}
+
+async fn follow_one(work: &Work<'_>, followed: Followed, show: &Show<'_>, say: mpsc::Sender<News>) {
     let mut events = work.prober.as_ref().map(|prober| prober.events());
+    let Followed {
+        index,
+        id,
+        framing,
+        mut since,
+    } = followed;
     loop {
         let range = LogRange {
             follow: true,
-            since: Some(since.clone()).filter(|since| !since.is_empty()),
+            since: Some(since.clone()),
             timestamps: show.timestamps,
             ..LogRange::default()
         };
-        if let Ok(mut log) = work
-            .engine
-            .logs(&one.id, Framing::of_tty(one.tty), &range)
-            .await
-        {
+        if let Ok(mut log) = work.engine.logs(&id, framing, &range).await {
             while let Some(Ok(chunk)) = log.next().await {
                 if say.send(News::Said(index, chunk)).await.is_err() {
                     return;
                 }
             }
         }
-        let Ok(found) = work.engine.inspect_container(&one.id).await else {
+        let Ok(found) = work.engine.inspect_container(&id).await else {
             return;
         };
         let state = found.state.unwrap_or_default();
@@ -307,7 +392,7 @@ async fn follow_one(
                 return;
             };
             match events.recv().await {
-                Ok(event) if event.action == "start" && event.actor.id == one.id.as_str() => break,
+                Ok(event) if event.action == "start" && event.actor.id == id.as_str() => break,
                 Ok(_) => {}
                 Err(_) => return,
             }
@@ -359,10 +444,9 @@ impl<'c> Screen<'c> {
         }
     }
 
-    /// Adds a container, and gives its index; one that replaces another keeps its colour.
-    fn add(&mut self, one: &Watched) -> usize {
-        let source = self.logs.source(&one.label);
-        self.sources.push(source);
+    /// One more, and its number.
+    fn meet(&mut self, one: &Watched) -> usize {
+        self.sources.push(self.logs.source(&one.label));
         self.sources.len() - 1
     }
 

@@ -9,6 +9,7 @@ use super::Context;
 use crate::compose::{self, Options, Request};
 use crate::diagnostic::Diagnostic;
 use crate::hash;
+use crate::name::ServiceName;
 use crate::project::{Along, Form, Project, Render, Service, Tree};
 use crate::report;
 
@@ -299,9 +300,8 @@ fn profiles(args: &Args, cx: &Context) -> Result<String> {
 
 fn images(args: &Args, cx: &Context) -> Result<String> {
     let project = load(args, cx, &args.services_wanted)?;
-    let separator = if cx.globals.compatibility { '_' } else { '-' };
-    let image = |(name, service): (_, &Service)| match service.image.is_empty() {
-        true => format!("{}{separator}{name}", project.name),
+    let image = |(name, service): (&ServiceName, &Service)| match service.image.is_empty() {
+        true => project.naming.join(&[&project.name, name]),
         false => service.image.clone(),
     };
     Ok(lines(project.services.iter().map(image)))

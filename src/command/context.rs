@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::interactive::DetachKeys;
 use super::{Globals, Identity, preferences};
+use crate::compose;
 use crate::engine::{DockerConfig, Engine, Selection, TlsFlags};
 use crate::event::Events;
-use crate::report::{Reporter, Style};
+use crate::report::{self, Reporter, Style};
 
 /// Everything a verb needs besides its own arguments; what costs time is made when it is asked for.
 pub struct Context {
@@ -31,9 +32,11 @@ impl Context {
     /// Looks at the process, and at the flags that say how dco speaks; `verb` heads its progress.
     pub fn new(globals: Globals, identity: Identity, verb: &str) -> Result<Self> {
         let mut env = Environment::of_process();
+        env.project = project_switches(&globals, &env);
         if let Some(path) = preferences::path(&|name| env.get(name).map(str::to_owned)) {
             env.preferred = preferences::load(&path)?;
         }
+        report::begin_log(globals.debug, globals.log_level.as_deref())?;
         let terminal = Terminal::of_process();
         let style = Style::decide(&globals, &env, terminal)?;
         let reporter = Reporter::new(style, verb);
@@ -88,6 +91,28 @@ impl Context {
         Ok(Engine::from_environment(&selection, &self.docker_config())?)
     }
 
+    /// How many steps, pulls and pushes run at once, where the user limits them: `--parallel`, else
+    /// `COMPOSE_PARALLEL_LIMIT`.
+    ///
+    /// # Errors
+    /// A variable that is no number.
+    pub fn at_once(&self) -> Result<Option<usize>> {
+        let limit = match (
+            self.globals.parallel,
+            self.env.get("COMPOSE_PARALLEL_LIMIT"),
+        ) {
+            (Some(limit), _) => limit,
+            (None, None) => return Ok(None),
+            (None, Some(text)) => match text.trim().parse() {
+                Ok(limit) => limit,
+                Err(_) => {
+                    bail!("COMPOSE_PARALLEL_LIMIT must be an integer (found: \"{text}\")")
+                }
+            },
+        };
+        Ok(usize::try_from(limit).ok().filter(|limit| *limit > 0))
+    }
+
     /// The keys that leave a container's terminal: as given, as configured, or docker's.
     pub fn detach_keys(&self, given: Option<&str>) -> Result<DetachKeys> {
         let keys = self.detach_key_text(given);
@@ -115,11 +140,34 @@ impl Context {
     }
 }
 
+/// What the `.env` of the project says of Compose's own switches (`COMPOSE_*`): read before the
+/// project is, so only where the command line says where that lies, else here.
+fn project_switches(globals: &Globals, env: &Environment) -> BTreeMap<String, String> {
+    let given = globals
+        .project_directory
+        .as_ref()
+        .or(globals.workdir.as_ref());
+    let first = globals.file.first().filter(|file| *file != "-");
+    let beside = first.and_then(|file| Some(PathBuf::from(file).parent()?.to_owned()));
+    let dir = given.cloned().or(beside).unwrap_or_default();
+    let files: Vec<PathBuf> = match globals.env_file.is_empty() {
+        false => globals.env_file.iter().map(PathBuf::from).collect(),
+        true if env.is_on("COMPOSE_DISABLE_ENV_FILE") => return BTreeMap::new(),
+        true => match env.get("COMPOSE_ENV_FILES") {
+            Some(list) => list.split(',').map(PathBuf::from).collect(),
+            None => vec![dir.join(".env")],
+        },
+    };
+    compose::switches(&files, env.all())
+}
+
 /// The variables of the process, as far as they are text, and what the user prefers where they
 /// say nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
+    /// Compose's own switches from the project's `.env`.
+    project: BTreeMap<String, String>,
     preferred: BTreeMap<&'static str, String>,
 }
 
@@ -131,9 +179,15 @@ impl Environment {
         std::env::vars_os().filter_map(text).collect()
     }
 
-    /// A variable that is set and not empty, else what the user prefers.
+    /// A variable that is set and not empty, else what the project's `.env` says, else what the
+    /// user prefers.
     pub fn get(&self, name: &str) -> Option<&str> {
-        let set = self.variables.get(name).filter(|value| !value.is_empty());
+        let project = || match self.variables.contains_key(name) {
+            true => None,
+            false => self.project.get(name),
+        };
+        let set = self.variables.get(name).or_else(project);
+        let set = set.filter(|value| !value.is_empty());
         set.or_else(|| self.preferred.get(name)).map(String::as_str)
     }
 
@@ -157,7 +211,7 @@ impl FromIterator<(String, String)> for Environment {
     fn from_iter<T: IntoIterator<Item = (String, String)>>(variables: T) -> Self {
         Self {
             variables: variables.into_iter().collect(),
-            preferred: BTreeMap::new(),
+            ..Self::default()
         }
     }
 }

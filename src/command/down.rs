@@ -34,6 +34,16 @@ pub struct Args {
     volumes: bool,
 }
 
+impl Args {
+    /// Everything of the project but its volumes, also what is not in the file any more.
+    pub(super) fn with_orphans() -> Self {
+        Self {
+            remove_orphans: true,
+            ..Self::default()
+        }
+    }
+}
+
 /// Takes the environment down.
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     let images = match args.rmi.as_deref() {

@@ -223,9 +223,9 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         let after = args.after();
         let show = Show {
             busy: Rc::clone(&after.busy),
-            ..args.show(cx, since)
+            ..args.show(cx, &work, since)
         };
-        let logs = follow(cx, &work, &watched, show);
+        let logs = follow(cx, &work, watched, show);
         return match args.live {
             true => super::watch::beside(&after, cx, logs).await,
             false => logs.await,
@@ -264,27 +264,29 @@ impl Args {
         args
     }
 
-    /// The containers whose logs are shown: those of the services that are named, else all.
-    fn watched(&self, work: &Work<'_>, report: &Report) -> Vec<Watched> {
+    /// Whether the logs of a service are shown: of those that are named, else of all.
+    fn shows(&self, project: &Project, name: &str) -> bool {
         let watch = &self.watch;
-        let named = |list: &[String], name: &str| list.iter().any(|one| one == name);
-        let wanted = |name: &str| {
-            let attach = work.project.services.get(name).and_then(|one| one.attach);
-            match watch.attach.is_empty() {
-                false => named(&watch.attach, name),
-                true => {
-                    let targets = self.services.is_empty() || watch.attach_dependencies;
-                    attach != Some(false) && (targets || named(&self.services, name))
-                }
+        let named = |list: &[String]| list.iter().any(|one| one == name);
+        let attach = project.services.get(name).map(|one| one.attach);
+        let wanted = match watch.attach.is_empty() {
+            false => named(&watch.attach),
+            true => {
+                let targets = self.services.is_empty() || watch.attach_dependencies;
+                attach.is_some_and(|attach| attach != Some(false))
+                    && (targets || named(&self.services))
             }
         };
+        wanted && !named(&watch.no_attach)
+    }
+
+    /// The containers whose logs are shown.
+    fn watched(&self, work: &Work<'_>, report: &Report) -> Vec<Watched> {
         let peers = work.peers(report);
         let all = peers
             .into_iter()
             .flat_map(|(service, own)| own.into_iter().map(move |peer| (service.clone(), peer)));
-        let shown = all.filter(|(service, _)| {
-            wanted(service.as_str()) && !named(&watch.no_attach, service.as_str())
-        });
+        let shown = all.filter(|(service, _)| self.shows(&work.project, service.as_str()));
         let prefix = format!("{}-", work.project.name);
         shown
             .map(|(service, peer)| Watched {
@@ -304,10 +306,11 @@ impl Args {
             .collect()
     }
 
-    fn show(&self, cx: &Context, since: jiff::Timestamp) -> Show {
+    fn show<'a>(&'a self, cx: &Context, work: &'a Work<'_>, since: jiff::Timestamp) -> Show<'a> {
         let watch = &self.watch;
         let from = watch.exit_code_from.as_deref().map(ServiceName::from);
         Show {
+            wanted: Box::new(|service| self.shows(&work.project, service)),
             style: LogStyle {
                 colours: cx.style().stdout_colours && !watch.no_color,
                 prefixes: !watch.no_log_prefix,

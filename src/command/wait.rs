@@ -13,8 +13,12 @@ use crate::report;
 
 /// Block until containers of all (or specified) services stop
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  dco wait migrate")]
+#[command(after_help = "Examples:\n  dco wait migrate\n  dco wait --down-project tests")]
 pub struct Args {
+    /// Take the project down when they have stopped
+    #[arg(long)]
+    down_project: bool,
+
     /// The services
     #[arg(value_name = "SERVICE", required = true)]
     services: Vec<String>,
@@ -50,6 +54,10 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
             "container \"{id}\" exited with status code {code}\n"
         ))?;
         last = code;
+    }
+    if args.down_project {
+        let down = super::down::Args::with_orphans();
+        super::down::run(&down, cx).await?;
     }
     // As the system does with what is no exit code.
     Ok(ExitCode::from((last & 0xff) as u8))

@@ -68,6 +68,32 @@ pub fn project_files(cx: &mut Context<'_>, dir: &Path) -> Phase<Vec<(PathBuf, Sp
     })
 }
 
+/// Compose's own switches (`COMPOSE_*`) in env files; empty where one cannot be read, which is said
+/// when the project is.
+pub fn switches(
+    files: &[PathBuf],
+    environment: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for path in files {
+        let Ok(text) = read::text(path) else {
+            return BTreeMap::new();
+        };
+        let outer = |key: &str| environment.get(key).map(String::as_str);
+        let earlier = |key: &str| found.get(key).map(String::as_str);
+        let Ok(entries) = dotenv::parse(&text, &outer, &earlier) else {
+            return BTreeMap::new();
+        };
+        let entries: Vec<_> = entries
+            .into_iter()
+            .map(|entry| (entry.key, entry.value))
+            .collect();
+        found.extend(entries);
+    }
+    found.retain(|key, _| key.starts_with("COMPOSE_"));
+    found
+}
+
 /// Variables with those of files added that they do not have; of several files the later wins.
 pub fn with_files(
     cx: &mut Context<'_>,

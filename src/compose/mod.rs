@@ -43,7 +43,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use consistency::container_names;
-pub use environment::{resolve_files, resolve_labels};
+pub use environment::{resolve_files, resolve_labels, switches};
 pub use load::{Tree, load, load_name, load_tree, normalize_name};
 pub use read::Disk;
 

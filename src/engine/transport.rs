@@ -179,7 +179,8 @@ impl Transport {
 
     async fn exchange(&self, request: Request<Body>) -> Result<Response<Incoming>> {
         let call = format!("{} {}", request.method(), request.uri().path());
-        tracing::debug!(target: "dco::engine", uri = %request.uri(), method = %request.method());
+        // The query stays out of it: build arguments may be secrets.
+        tracing::debug!(target: "dco::engine", "{call}");
         self.client.request(request).await.map_err(|error| {
             match (error.is_connect(), system_error(&error)) {
                 (true, Some(cause)) => Error::Unreachable {

@@ -6,11 +6,44 @@ use futures_util::{Stream, StreamExt};
 use super::site::{Site, Subject};
 use crate::convert;
 use crate::diagnostic::Diagnostic;
-use crate::engine::{Attach, Chunk, Error, Framing, Removal, Until};
+use crate::engine::{Attach, Chunk, Engine, Error, Framing, Removal, Until};
 use crate::event::{Event, Resource};
 use crate::name::{ContainerId, ServiceName};
 use crate::plan::{HookKind, Replica};
 use crate::project::Hook;
+
+/// Runs a hook's program in a running container, waits for its end, and gives its exit code.
+///
+/// # Errors
+/// The engine's.
+pub async fn run_hook(engine: &Engine, container: &str, hook: &Hook) -> Result<i64, Error> {
+    let environment = hook.environment.iter();
+    let config = ExecConfig {
+        user: (!hook.user.is_empty()).then(|| hook.user.clone()),
+        privileged: Some(hook.privileged),
+        working_dir: (!hook.working_dir.is_empty()).then(|| hook.working_dir.clone()),
+        env: Some(
+            environment
+                .map(|(key, value)| match value {
+                    Some(value) => format!("{key}={value}"),
+                    None => key.clone(),
+                })
+                .collect(),
+        ),
+        cmd: hook.command.words().map(<[String]>::to_vec),
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
+        ..ExecConfig::default()
+    };
+    let exec = engine.create_exec(container, &config).await?;
+    let mut running = engine.start_exec(&exec, false).await?;
+    // Its output ends when it does.
+    while let Some(chunk) = running.output.next().await {
+        chunk?;
+    }
+    let ended = engine.inspect_exec(&exec).await?;
+    Ok(ended.exit_code.unwrap_or_default())
+}
 
 impl Site<'_> {
     /// Runs one hook in a container and waits for its end.
@@ -32,7 +65,7 @@ impl Site<'_> {
         let Some(hook) = hooks.and_then(|hooks| hooks.get(index)) else {
             return Ok(());
         };
-        match (self.run_hook(subject, hook).await, kind) {
+        match (run_hook(self.tools.engine, &subject.id, hook).await, kind) {
             (Ok(0), _) => Ok(()),
             (Ok(code), _) => {
                 Err(
@@ -47,36 +80,6 @@ impl Site<'_> {
             }
             (Err(error), _) => Err(error.diagnostic()),
         }
-    }
-
-    async fn run_hook(&self, subject: &Subject, hook: &Hook) -> Result<i64, Error> {
-        let environment = hook.environment.iter();
-        let config = ExecConfig {
-            user: (!hook.user.is_empty()).then(|| hook.user.clone()),
-            privileged: Some(hook.privileged),
-            working_dir: (!hook.working_dir.is_empty()).then(|| hook.working_dir.clone()),
-            env: Some(
-                environment
-                    .map(|(key, value)| match value {
-                        Some(value) => format!("{key}={value}"),
-                        None => key.clone(),
-                    })
-                    .collect(),
-            ),
-            cmd: hook.command.words().map(<[String]>::to_vec),
-            attach_stdout: Some(true),
-            attach_stderr: Some(true),
-            ..ExecConfig::default()
-        };
-        let engine = self.tools.engine;
-        let exec = engine.create_exec(&subject.id, &config).await?;
-        let mut running = engine.start_exec(&exec, false).await?;
-        // Its output ends when it does.
-        while let Some(chunk) = running.output.next().await {
-            chunk?;
-        }
-        let ended = engine.inspect_exec(&exec).await?;
-        Ok(ended.exit_code.unwrap_or_default())
     }
 
     /// Runs a `pre_start` hook: a container of its own with the volumes of `subject`, which is not

@@ -23,6 +23,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 pub use autopsy::Autopsy;
+pub use hooks::run_hook;
 pub use images::{BuildImage, Carrier, platform};
 pub use interrupt::Interrupts;
 pub use outcome::{Outcome, Report, Started, StepReport};
@@ -201,17 +202,26 @@ impl<'p, 's, 't> Walk<'p, 's, 't> {
 
     /// The next step to run, if one may.
     fn next(&mut self) -> Option<&'p Step> {
-        let free = self.calls < CALLS_AT_ONCE;
-        let may = |id: &&StepId| free || !is_bounded(&self.step(**id).action);
+        let limit = self.site.tools.at_once;
+        let free = self.calls < limit.unwrap_or(CALLS_AT_ONCE);
+        let may = |id: &&StepId| free || !self.is_bounded(self.step(**id));
         let id = *self.ready.iter().find(may)?;
         self.ready.remove(&id);
         let step = self.step(id);
-        self.calls += usize::from(is_bounded(&step.action));
+        self.calls += usize::from(self.is_bounded(step));
         Some(step)
     }
 
+    /// Whether a step counts against the limit; pulls and builds only count against the user's own.
+    fn is_bounded(&self, step: &Step) -> bool {
+        match &step.action {
+            Action::Pull { .. } | Action::Build { .. } => self.site.tools.at_once.is_some(),
+            action => is_bounded(action),
+        }
+    }
+
     fn ended(&mut self, step: &Step, began: Duration, result: Result<(), Diagnostic>) {
-        self.calls -= usize::from(is_bounded(&step.action));
+        self.calls -= usize::from(self.is_bounded(step));
         let outcome = match result {
             Ok(()) => Outcome::Done,
             Err(_) if self.interrupted && matches!(step.action, Action::Await(_)) => {

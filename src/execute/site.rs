@@ -105,6 +105,8 @@ pub struct Tools<'a> {
     pub one_off: Option<&'a OneOff>,
     /// Who waits for gates; none where there is no gate.
     pub prober: Option<&'a Prober>,
+    /// How much runs at once, where the user says so.
+    pub at_once: Option<usize>,
     /// How long a soft gate waits.
     pub soft_limit: Duration,
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod debug;
 mod exit;
 pub mod explain;
 pub mod go;
@@ -15,6 +16,7 @@ pub mod table;
 pub mod template;
 pub mod units;
 
+pub use debug::log as begin_log;
 pub use exit::{Exit, StdoutClosed, exit_code};
 pub use paint::Paint;
 pub use raw::RawOutput;

@@ -29,6 +29,7 @@ mod registry;
 mod run;
 mod settle;
 mod stats;
+mod switches;
 mod up_down;
 mod warnings;
 mod watch;

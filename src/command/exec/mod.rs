@@ -2,6 +2,7 @@
 
 mod script;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -118,12 +119,14 @@ impl Args {
     /// The program as the engine wants it.
     fn config(&self, cx: &Context, tty: bool) -> ExecConfig {
         let attach = Some(!self.detach);
-        let env = self.env.iter().map(|pair| match pair.contains('=') {
-            true => pair.clone(),
-            false => match cx.env.all().get(pair) {
-                Some(value) => format!("{pair}={value}"),
-                None => pair.clone(),
-            },
+        let bare = self.env.iter().any(|pair| !pair.contains('='));
+        let outer = match bare {
+            true => project_environment(cx),
+            false => BTreeMap::new(),
+        };
+        let env = self.env.iter().map(|pair| match outer.get(pair) {
+            Some(value) => format!("{pair}={value}"),
+            None => pair.clone(),
         });
         ExecConfig {
             attach_stdin: Some(!self.detach && self.interactive),
@@ -137,6 +140,18 @@ impl Args {
             working_dir: self.workdir.clone(),
             ..ExecConfig::default()
         }
+    }
+}
+
+/// The variables that the project's files are read with; those of the process where they cannot be.
+fn project_environment(cx: &Context) -> BTreeMap<String, String> {
+    let project = cx
+        .load_request()
+        .ok()
+        .and_then(|request| crate::compose::load(&request).ok());
+    match project {
+        Some(project) => project.environment.into_iter().collect(),
+        None => cx.env.all().clone(),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::engine::{
     Engine, Framing, LogLines, LogRange, Which, container, labelled, watch_project,
 };
 use crate::plan::observed::Container;
-use crate::project::Along;
+use crate::project::{Along, Project, Service};
 use crate::report::log::LogStyle;
 use crate::text::moment;
 use follow::Follower;
@@ -135,7 +135,12 @@ impl Args {
     /// these are read.
     fn subjects(&self, cx: &Context) -> Result<(String, Vec<String>)> {
         if self.services.is_empty() {
-            return Ok((cx.project_name()?, Vec::new()));
+            return match cx.named_project() {
+                Ok((Some(project), name)) => Ok((name, attached(&project))),
+                Ok((None, name)) => Ok((name, Vec::new())),
+                // A file that is broken keeps nobody from the logs.
+                Err(_) => Ok((cx.project_name()?, Vec::new())),
+            };
         }
         let (project, name) = cx.named_project()?;
         let services = match project {
@@ -179,6 +184,20 @@ impl Args {
             },
         }
     }
+}
+
+/// The services whose logs are shown where none is named: none of them with `attach: false`; empty
+/// where that is all of them, and of orphans too.
+fn attached(project: &Project) -> Vec<String> {
+    let services = project.services.iter();
+    let is_shown = |service: &Service| service.attach != Some(false);
+    if services.clone().all(|(_, service)| is_shown(service)) {
+        return Vec::new();
+    }
+    services
+        .filter(|(_, service)| is_shown(service))
+        .map(|(name, _)| name.to_string())
+        .collect()
 }
 
 /// Which containers are meant.

@@ -14,11 +14,12 @@ use super::up::warn_of_orphans;
 use super::work::{Manner, Source, Work, waits};
 use super::{Context, Words};
 use crate::convert::{Afterwards, Aliases, Stdin as Attached, label};
+use crate::diagnostic::Diagnostic;
 use crate::engine::{Attach, Engine, Framing, Removal, Until, Which, container, labelled};
-use crate::execute::{Interrupts, OneOff, Report};
+use crate::execute::{Interrupts, OneOff, Report, run_hook};
 use crate::name::ServiceName;
 use crate::plan::{self, Action, Plan};
-use crate::project::{Along, Project};
+use crate::project::{Along, Hook, Project};
 use crate::report;
 
 /// Run a command in a container of its own
@@ -138,7 +139,10 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
             return Err(error);
         }
     };
+    let hooks = work.project.services.get(&service);
     let front = Front {
+        service: &service,
+        hooks: hooks.map_or(&[], |own| &own.post_start),
         engine: &work.engine,
         id: &id,
         terminal,
@@ -216,6 +220,9 @@ async fn remove(engine: &Engine, id: &str) {
 
 /// The container, and who stands in front of it.
 struct Front<'a> {
+    service: &'a ServiceName,
+    /// What runs in it once it has started.
+    hooks: &'a [Hook],
     engine: &'a Engine,
     id: &'a str,
     terminal: bool,
@@ -227,6 +234,7 @@ impl Front<'_> {
     /// Starts it and leaves it alone.
     async fn leave(&self) -> Result<ExitCode> {
         self.start().await?;
+        self.hook().await?;
         report::print(&format!("{}\n", self.id))?;
         Ok(ExitCode::SUCCESS)
     }
@@ -237,6 +245,30 @@ impl Front<'_> {
             remove(self.engine, self.id).await;
         }
         started?;
+        Ok(())
+    }
+
+    /// Runs the service's `post_start` hooks.
+    async fn hook(&self) -> Result<()> {
+        for (index, hook) in self.hooks.iter().enumerate() {
+            let code = match run_hook(self.engine, self.id, hook).await {
+                Ok(code) => code,
+                // A short command may have ended before.
+                Err(error) if error.is_conflict() || error.is_not_found() => return Ok(()),
+                Err(error) => return Err(error.into()),
+            };
+            if code != 0 {
+                let service = self.service;
+                return Err(
+                    Diagnostic::error(format!("{service} hook exited with status {code}"))
+                        .hint(format!(
+                            "it is the post_start hook {} of `{service}`",
+                            index + 1
+                        ))
+                        .into(),
+                );
+            }
+        }
         Ok(())
     }
 
@@ -269,14 +301,18 @@ impl Front<'_> {
             },
             detach,
         };
-        let end = tokio::select! {
-            end = session.run() => end,
-            passed = proxy_signals(self.engine, self.id) => match passed {
-                Ok(()) => Err(report::Exit::interrupted().into()),
-                Err(error) => Err(error.into()),
-            },
-            () = self.insist() => Err(report::Exit::interrupted().into()),
+        let attended = async {
+            tokio::select! {
+                end = session.run() => end,
+                passed = proxy_signals(self.engine, self.id) => match passed {
+                    Ok(()) => Err(report::Exit::interrupted().into()),
+                    Err(error) => Err(error.into()),
+                },
+                () = self.insist() => Err(report::Exit::interrupted().into()),
+            }
         };
+        let (end, hooked) = tokio::join!(attended, self.hook());
+        let end = hooked.and(end);
         match end {
             Ok(End::Detached) => Ok(ExitCode::SUCCESS),
             // The engine counts in 32 bits, a process in 8.

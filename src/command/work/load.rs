@@ -1,6 +1,6 @@
 //! Which project a verb is about: loaded from files, or remembered by its name alone.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use super::super::Context;
 use crate::compose::{self, Request};
@@ -19,7 +19,12 @@ impl Context {
     pub fn load_request(&self) -> Result<Request> {
         let globals = &self.globals;
         let directory = globals.project_directory.as_ref();
-        let directory = directory.or(globals.workdir.as_ref());
+        let directory = match (directory, &globals.workdir) {
+            (Some(_), Some(_)) => bail!(
+                "cannot specify DEPRECATED \"--workdir\" and \"--project-directory\". Please use only \"--project-directory\" instead"
+            ),
+            (directory, old) => directory.or(old.as_ref()),
+        };
         Ok(Request {
             files: globals.file.clone(),
             project_directory: directory.map(|path| path.display().to_string()),

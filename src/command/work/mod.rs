@@ -270,6 +270,7 @@ impl<'c> Work<'c> {
                 build: &build,
                 one_off: manner.one_off,
                 prober: self.prober.as_ref(),
+                at_once: self.cx.at_once()?,
                 soft_limit: soft_limit(self.cx),
             },
             plan::peers(&self.project, &self.observed),
