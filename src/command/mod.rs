@@ -54,6 +54,7 @@ mod project;
 mod ps;
 mod pull;
 mod push;
+mod readiness;
 mod ready;
 mod restart;
 mod rm;

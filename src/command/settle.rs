@@ -1,24 +1,47 @@
 //! The end of `up -d`: watches what it started until that listens or has settled.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Result;
 
+use super::readiness::{Readiness, Ready};
 use super::work::{Work, soft_limit};
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::engine::probe::{Patience, Return, Starter, Subject};
 use crate::event::Event;
 use crate::execute::{Interrupts, Report, Started};
+use crate::gate::Condition;
 use crate::gate::settle::{self, waits_for};
 use crate::hash::{self, HashForm};
+use crate::plan::{Wait, may_end};
 use crate::project::Service;
 use crate::report::Exit;
 
+/// What a published port that nobody listens on means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Firmness {
+    /// A warning.
+    Soft,
+    /// An error, after what is left of `--wait-timeout`; none for as long as a soft wait takes.
+    Firm(Option<Duration>),
+}
+
+impl Firmness {
+    /// What is left of a limit after the waits of a plan, which begin when all is started.
+    pub(super) fn firm(wait: Wait, report: &Report) -> Self {
+        let begun = report.started_at();
+        let over = report.steps.iter().map(|step| step.ended).max();
+        let waited = over.unwrap_or_default().saturating_sub(begun);
+        Self::Firm(wait.0.map(|limit| limit.to_std().saturating_sub(waited)))
+    }
+}
+
 /// Waits until what was started listens or has settled, and fails if it died meanwhile.
 ///
-/// A published port that nobody listens on in time is a warning, and not waited for again until
-/// the service changes.
-pub(super) async fn settle(work: &Work<'_>, report: &Report) -> Result<()> {
+/// A published port that nobody listens on in time is a warning where the wait is soft, and not
+/// waited for again until the service changes.
+pub(super) async fn settle(work: &Work<'_>, report: &Report, firmness: Firmness) -> Result<()> {
     let Some(prober) = work.prober.as_ref() else {
         return Ok(());
     };
@@ -36,13 +59,17 @@ pub(super) async fn settle(work: &Work<'_>, report: &Report) -> Result<()> {
                 id: one.id.clone(),
                 name: one.name.clone(),
             },
-            until: match silence.is_known(one, service) {
+            until: match firmness == Firmness::Soft && silence.is_known(one, service) {
                 true => settle::Return::Settled,
                 false => waits_for(service),
             },
         })
         .collect();
-    let patience = patience(work);
+    let limit = match firmness {
+        Firmness::Firm(Some(limit)) => limit,
+        _ => soft_limit(work.cx),
+    };
+    let patience = patience(work, limit);
     let ends = tokio::select! {
         ends = prober.settle(&starters, &patience) => ends,
         _ = interrupts.next() => {
@@ -57,16 +84,37 @@ pub(super) async fn settle(work: &Work<'_>, report: &Report) -> Result<()> {
             work.cx.events().emit(Event::Diagnostic(warning));
         }
     };
-    let mut died = Vec::new();
+    let (mut died, mut ready) = (Vec::new(), Vec::new());
     for ((one, service), end) in started.iter().zip(ends) {
         let name = &one.name;
         match end {
-            Return::Ready(_) | Return::Cancelled => {}
+            Return::Ready(after) => {
+                if let settle::Return::Published(ports) = waits_for(service) {
+                    let what = Condition::Listening(ports).to_string();
+                    ready.push((name.clone(), Ready::new(&one.id, what, after)));
+                }
+            }
+            Return::Ended
+                if firmness != Firmness::Soft && !may_end(&work.project, &one.service) =>
+            {
+                died.push(Diagnostic::error(format!("container {name} exited (0)")));
+            }
+            Return::Ended | Return::Cancelled => {}
             Return::Died(code) => {
                 let card = autopsy.ended(&one.service, &one.id).await;
                 died.push(card.unwrap_or_else(|| {
                     Diagnostic::error(format!("container `{name}` exited with code {code}"))
                 }));
+            }
+            Return::Silent(ports) if firmness != Firmness::Soft => {
+                let card = autopsy.silent(&one.service, &one.id, &ports).await;
+                died.push(card.map_or_else(
+                    || Diagnostic::error(format!("container `{name}` does not listen")),
+                    |card| Diagnostic {
+                        severity: Severity::Error,
+                        ..card
+                    },
+                ));
             }
             Return::Silent(ports) => {
                 silence.remember(one, service);
@@ -83,16 +131,17 @@ pub(super) async fn settle(work: &Work<'_>, report: &Report) -> Result<()> {
             Return::Restarting => warn(autopsy.restarting(&one.service, &one.id).await),
         }
     }
+    Readiness::of(work.cx, &work.project.name).remember(ready);
     match died.is_empty() {
         true => Ok(()),
         false => Err(Diagnostics(died).into()),
     }
 }
 
-fn patience(work: &Work<'_>) -> Patience {
+fn patience(work: &Work<'_>, soft_limit: Duration) -> Patience {
     let events = work.cx.events();
     Patience {
-        soft_limit: soft_limit(work.cx),
+        soft_limit,
         cancel: tokio_util::sync::CancellationToken::new(),
         still_waiting: std::sync::Arc::new(move |elapsed| {
             events.emit(Event::Note(format!(

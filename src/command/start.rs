@@ -5,25 +5,49 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::Context;
-use super::work::{Manner, Work, waits};
+use super::settle::{Firmness, settle};
+use super::up::wait_limit;
+use super::work::{Manner, Work, is_strict, waits};
 use crate::plan;
 
 /// Start containers that are there
 #[derive(Debug, Default, clap::Args)]
-#[command(after_help = "Example:\n  dco start web")]
+#[command(after_help = "Example:\n  dco start web\n  dco start --wait --wait-timeout 30")]
 pub struct Args {
     /// Services, all of them by default
     services: Vec<String>,
+
+    /// Wait until services are running or healthy
+    #[arg(long)]
+    wait: bool,
+
+    /// Seconds to wait at most
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        requires = "wait",
+        allow_negative_numbers = true
+    )]
+    wait_timeout: Option<i64>,
 }
 
 /// Starts containers, each after what it depends on is ready.
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     let work = Work::open(cx, cx.project_or_name()?, waits(cx, false)).await?;
     let services = work.graph.with_dependencies(&work.named(&args.services)?);
-    let plan = work.plan(|world| plan::start(world, &services))?;
+    let wait = match args.wait {
+        true => Some(wait_limit(args.wait_timeout)?),
+        false => None,
+    };
+    let plan = work.plan(|world| plan::start(world, &services, wait))?;
     if cx.globals.dry_run {
         return super::plan::show(&plan);
     }
-    work.execute(&plan, Manner::default()).await?;
+    let report = work.execute(&plan, Manner::default()).await?;
+    if let Some(wait) = wait
+        && !is_strict(cx)
+    {
+        settle(&work, &report, Firmness::firm(wait, &report)).await?;
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use super::Context;
 use super::attached::{Company, Ending, Show, Watched, follow};
 use super::consent::volumes_to_rebuild;
-use super::settle::settle;
+use super::settle::{Firmness, settle};
 use super::work::{Manner, Quiet, Source, Work, grace, is_strict, waits};
 use crate::diagnostic::Diagnostic;
 use crate::execute::{Cleanup, Report};
@@ -232,7 +232,11 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         };
     }
     if !args.no_wait && !args.no_settle && !is_strict(cx) {
-        settle(&work, &report).await?;
+        let firmness = match policy.wait {
+            Some(wait) => Firmness::firm(wait, &report),
+            None => Firmness::Soft,
+        };
+        settle(&work, &report, firmness).await?;
     }
     if args.live {
         cx.reporter().settle()?;
@@ -340,10 +344,10 @@ impl Args {
             false => policy.recreate,
         };
         policy.grace = grace(self.timeout)?;
-        policy.wait = self.wait.then(|| {
-            let limit = self.wait_timeout.filter(|seconds| *seconds > 0);
-            Wait(limit.map(|seconds| crate::project::Duration(seconds * 1_000_000_000)))
-        });
+        policy.wait = match self.wait {
+            true => Some(wait_limit(self.wait_timeout)?),
+            false => None,
+        };
         if self.no_start {
             policy.extent = Extent::Create;
         }
@@ -352,6 +356,17 @@ impl Args {
             policy.recreate = Recreate::Force;
         }
         Ok(policy)
+    }
+}
+
+/// `--wait-timeout` in seconds; 0 for as long as it takes.
+pub(super) fn wait_limit(seconds: Option<i64>) -> Result<Wait> {
+    match seconds.unwrap_or_default() {
+        seconds if seconds < 0 => bail!("--wait-timeout must be a non-negative integer"),
+        0 => Ok(Wait(None)),
+        seconds => Ok(Wait(Some(crate::project::Duration(
+            seconds.saturating_mul(1_000_000_000),
+        )))),
     }
 }
 

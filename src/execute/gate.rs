@@ -113,7 +113,10 @@ impl Site<'_> {
     /// The lines that show a wait: Compose shows the containers, and has no word for a port.
     fn shown(&self, gate: &Gate, subjects: &[Subject]) -> Vec<Resource> {
         match gate.condition {
-            Condition::Healthy | Condition::Completed | Condition::Running => subjects
+            Condition::Healthy
+            | Condition::Completed
+            | Condition::Running
+            | Condition::RunningOrDone => subjects
                 .iter()
                 .map(|subject| Resource::Container(subject.name.clone()))
                 .collect(),
@@ -126,16 +129,27 @@ fn ready_word(condition: &Condition) -> &'static str {
     match condition {
         Condition::Healthy => "Healthy",
         Condition::Completed => "Exited",
-        Condition::Running => "Started",
+        Condition::Running | Condition::RunningOrDone => "Started",
         _ => "Ready",
     }
+}
+
+/// Whether nobody depends on it, and `--wait` asks.
+fn is_wait(gate: &Gate) -> bool {
+    gate.strength == Strength::Declared && gate.because.what == crate::plan::WAIT
 }
 
 /// Compose's words where it has some.
 fn explain(gate: &Gate, verdict: &Verdict) -> Diagnostic {
     let diagnostic = match verdict {
+        Verdict::Failed(failure) if is_wait(gate) => Diagnostic::error(failure.to_string()),
         Verdict::Failed(failure) => {
             Diagnostic::error(format!("dependency failed to start: {failure}"))
+        }
+        Verdict::TimedOut if is_wait(gate) => {
+            let limit = gate.limit.map_or(0, |limit| limit.to_std().as_secs());
+            Diagnostic::error(format!("application not healthy after {limit}s"))
+                .hint(format!("waited in vain for {}", gate.target()))
         }
         _ => Diagnostic::error(format!("gave up waiting for {}", gate.target())),
     };

@@ -75,12 +75,23 @@ pub struct Started {
     pub id: ContainerId,
     /// Its final name.
     pub name: String,
+    /// When, counted from the start of the execution.
+    pub at: Duration,
 }
 
 impl Report {
     /// What became of a step.
     pub fn outcome(&self, id: StepId) -> &Outcome {
         &self.steps[id.0 as usize - 1].outcome
+    }
+
+    /// When the last container was started, counted from the start of the execution.
+    pub fn started_at(&self) -> Duration {
+        self.started
+            .iter()
+            .map(|one| one.at)
+            .max()
+            .unwrap_or_default()
     }
 
     /// Whether every step was done or needed not be.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -116,6 +116,7 @@ pub struct Site<'a> {
     pub(super) tools: Tools<'a>,
     pub(super) cleanup: Cleanup,
     pub(super) cancelled: CancellationToken,
+    begun: Instant,
     state: Mutex<State>,
 }
 
@@ -159,6 +160,7 @@ impl<'a> Site<'a> {
             cleanup: tools.cleanup,
             tools,
             cancelled: CancellationToken::new(),
+            begun: Instant::now(),
             state: Mutex::new(state),
         }
     }
@@ -226,6 +228,7 @@ impl<'a> Site<'a> {
             service: service.clone(),
             id: subject.id.clone(),
             name: subject.name.clone(),
+            at: self.begun.elapsed(),
         });
     }
 

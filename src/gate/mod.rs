@@ -61,6 +61,8 @@ pub struct Gate {
 pub enum Condition {
     /// Its containers run.
     Running,
+    /// Its containers run, or ended with 0.
+    RunningOrDone,
     /// Its healthcheck passes.
     Healthy,
     /// It ended with 0.
@@ -163,6 +165,7 @@ impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Running => f.write_str("running"),
+            Self::RunningOrDone => f.write_str("running or done"),
             Self::Healthy => f.write_str("healthy"),
             Self::Completed => f.write_str("completed"),
             Self::Listening(ports) => {
@@ -191,7 +194,7 @@ impl Gate {
     pub fn target(&self) -> String {
         let name = &self.dependency;
         match &self.condition {
-            Condition::Running => format!("{name} to run"),
+            Condition::Running | Condition::RunningOrDone => format!("{name} to run"),
             Condition::Healthy => format!("{name} to be healthy"),
             Condition::Completed => format!("{name} to complete"),
             Condition::Listening(ports) => {

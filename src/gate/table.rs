@@ -36,7 +36,11 @@ pub(super) const NEVER_KEYS: &[&str] = &[
     "VIRTUAL_HOST",
     "VHOST",
     "LETSENCRYPT_HOST",
+    "PROF_SERVICES",
 ];
+
+/// A key that is one of these, whole, holds the service's own name.
+const OWN_NAMES: &[&str] = &["HOSTNAME"];
 
 /// In the value of a key that ends in one of these, `name:number` is no address: a credential, or
 /// an image and its tag.
@@ -231,7 +235,7 @@ pub(super) fn normal_key(key: &str) -> String {
 
 /// Whether a normalised key is about somebody else than a dependency.
 pub(super) fn never(key: &str) -> bool {
-    NEVER_KEYS.iter().any(|word| key.contains(word))
+    OWN_NAMES.contains(&key) || NEVER_KEYS.iter().any(|word| key.contains(word))
 }
 
 /// Whether a bare name in this key's value is a host.
@@ -279,6 +283,8 @@ mod tests {
             never("NO_PROXY")
                 && never("DJANGO_ALLOWED_HOSTS")
                 && never("KAFKA_ADVERTISED_LISTENERS")
+                && never("HOSTNAME")
+                && !never("DB_HOSTNAME")
         );
         assert!(!holds_addresses("REDIS_IMAGE") && holds_addresses("CACHE"));
         assert_eq!(port_keys("PGHOST")[0], "PGPORT");

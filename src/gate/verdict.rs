@@ -149,13 +149,21 @@ fn of_one(gate: &Gate, replica: &Observation) -> Verdict {
             container: container(),
         }),
         Life::Exited(0) if gate.strength == Strength::Soft => Verdict::Ready,
-        Life::Exited(0) if gate.condition == Condition::Completed => Verdict::Ready,
+        Life::Exited(0)
+            if matches!(
+                gate.condition,
+                Condition::Completed | Condition::RunningOrDone
+            ) =>
+        {
+            Verdict::Ready
+        }
         Life::Exited(code) => Verdict::Failed(Failure::Exited {
             container: container(),
             code,
         }),
         Life::Running => match (&gate.condition, replica.health) {
-            (Condition::Running, _) | (Condition::Healthy, Some(Health::Healthy)) => Verdict::Ready,
+            (Condition::Running | Condition::RunningOrDone, _)
+            | (Condition::Healthy, Some(Health::Healthy)) => Verdict::Ready,
             (Condition::Healthy, Some(Health::Unhealthy)) => Verdict::Failed(Failure::Unhealthy {
                 container: container(),
             }),

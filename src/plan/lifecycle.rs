@@ -7,11 +7,12 @@ use super::builder::Builder;
 use super::fates::by_service;
 use super::observed::{Container, State};
 use super::replicas::is_up;
-use super::request::World;
+use super::request::{Wait, World};
+use super::wait;
 use super::{Action, Cause, HookKind, Plan, StepId, Target};
 use crate::diagnostic::Diagnostic;
 use crate::gate::{Gate, Strength};
-use crate::graph::Edge;
+use crate::graph::{Edge, one_shots};
 use crate::name::ServiceName;
 
 /// The services that are meant: those that are named, else all.
@@ -168,11 +169,16 @@ pub fn signal(world: &World<'_>, services: &BTreeSet<ServiceName>, signal: &Sign
     steps.finish()
 }
 
-/// Plans `start`: the containers of these services that are there, gates included.
+/// Plans `start`: the containers of these services that are there, gates included; and with `wait`
+/// until they run or are healthy.
 ///
 /// # Errors
 /// A service that wants a container and has none.
-pub fn start(world: &World<'_>, services: &BTreeSet<ServiceName>) -> Result<Plan, Diagnostic> {
+pub fn start(
+    world: &World<'_>,
+    services: &BTreeSet<ServiceName>,
+    limit: Option<Wait>,
+) -> Result<Plan, Diagnostic> {
     let chosen = selected(world, services);
     let containers = by_service(world.observed);
     for name in &chosen {
@@ -191,6 +197,20 @@ pub fn start(world: &World<'_>, services: &BTreeSet<ServiceName>) -> Result<Plan
         }
         let own = containers.get(name.as_str()).map_or(&[][..], Vec::as_slice);
         starts.service(&name, own, |_| How::Start);
+    }
+    if let Some(limit) = limit {
+        let one_shots = one_shots(world.project);
+        for name in chosen
+            .iter()
+            .filter(|name| containers.contains_key(name.as_str()))
+        {
+            let Some(service) = world.project.services.get(name) else {
+                continue;
+            };
+            let gate = wait::gate((name, service), &one_shots, limit);
+            let after = starts.ends.get(name).cloned().unwrap_or_default();
+            starts.await_gate(&gate, &after);
+        }
     }
     Ok(starts.steps.finish())
 }

@@ -22,6 +22,7 @@ mod resources;
 mod sections;
 mod show;
 mod up;
+mod wait;
 
 pub use action::*;
 pub use down::{
@@ -33,6 +34,7 @@ pub use recall::recall;
 pub use request::*;
 pub use resources::diverged_volumes;
 pub use up::up;
+pub use wait::{WAIT, may_end};
 
 use std::collections::BTreeSet;
 

@@ -6,6 +6,7 @@ use super::observed::Container;
 use super::replicas::is_up;
 use super::request::{Extent, Wait};
 use super::up::Up;
+use super::wait;
 use super::{Action, Cause, HookKind, StepId, Target, Volumes, When};
 use crate::gate::{Because, Condition, Gate, Reach, Strength};
 use crate::graph::Edge;
@@ -488,27 +489,9 @@ impl<'a> Up<'a> {
     }
 
     /// Waits in the end for every service that wants a container, as `--wait` asks.
-    pub(super) fn waits(&mut self, wait: Wait, fates: &Fates<'a>) {
+    pub(super) fn waits(&mut self, limit: Wait, fates: &Fates<'a>) {
         for (name, fate) in fates.iter().filter(|(_, fate)| !fate.replicas.is_empty()) {
-            let check = fate.service.healthcheck.as_ref();
-            let checked = check.is_some_and(|check| {
-                !check.disable && check.test.first().is_none_or(|word| word != "NONE")
-            });
-            let condition = match self.one_shots.contains(name) {
-                true => Condition::Completed,
-                false if checked => Condition::Healthy,
-                false => Condition::Running,
-            };
-            let because = Because {
-                what: "--wait".into(),
-                place: None,
-            };
-            let gate = Gate {
-                condition,
-                strength: Strength::Declared,
-                limit: wait.0,
-                ..running(name, Some(&because))
-            };
+            let gate = wait::gate((name, fate.service), &self.one_shots, limit);
             self.await_gate(gate, When::Always);
         }
     }

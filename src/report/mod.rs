@@ -33,6 +33,13 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The columns of standard output, where it is a terminal.
+pub fn terminal_width() -> Option<usize> {
+    let size = console::Term::stdout().size_checked();
+    size.map(|(_, width)| usize::from(width))
+        .filter(|width| *width > 0)
+}
+
 /// The columns of standard output: those of its terminal, else `columns`, else 80.
 pub fn width(columns: Option<&str>) -> usize {
     let terminal = console::Term::stdout().size_checked();

@@ -31,5 +31,6 @@ mod settle;
 mod stats;
 mod switches;
 mod up_down;
+mod waiting;
 mod warnings;
 mod watch;

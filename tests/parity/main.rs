@@ -19,6 +19,7 @@
 )]
 
 mod attributes;
+mod edges;
 mod engine;
 mod interop;
 mod invocations;
@@ -46,17 +47,18 @@ fn main() -> ExitCode {
         }
     };
     type Suite = fn(&Tools, &[String]) -> Report;
-    let suites: [(&str, Suite); 3] = [
+    let suites: [(&str, Suite); 4] = [
         ("attributes", attributes::run),
         ("invocations", invocations::run),
         ("interop", interop::run),
+        ("edges", edges::run),
     ];
     let chosen: Vec<_> = suites
         .into_iter()
         .filter(|(name, _)| suite.as_deref().is_none_or(|wanted| wanted == *name))
         .collect();
     if chosen.is_empty() {
-        eprintln!("parity: no such suite; there are attributes, invocations and interop");
+        eprintln!("parity: no such suite; there are attributes, invocations, interop and edges");
         return ExitCode::FAILURE;
     }
     let mut failed = 0;

@@ -56,6 +56,11 @@ impl Tools {
 }
 
 impl Tool {
+    /// Its file.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// Runs it in the project's directory, with nothing on its standard input.
     pub fn run(&self, place: &Place, args: &[String]) -> Run {
         self.run_with(place, args, "")

@@ -19,6 +19,7 @@ pub(super) use load::Source;
 
 use super::Context;
 use super::builds::Builds;
+use super::readiness::{self, Readiness};
 use crate::convert::{
     BuildOptions, Peer, Peers, Surroundings, api_socket, image_name, proxy_variables,
 };
@@ -279,6 +280,8 @@ impl<'c> Work<'c> {
         let report = execute(plan, &site, &mut interrupts).await;
         let verb = manner.verb.unwrap_or(&self.cx.verb);
         self.remember(Run::of(verb, began, plan, &report), plan, &report);
+        let ready = readiness::of_plan(plan, &report);
+        Readiness::of(self.cx, &self.project.name).remember(ready);
         if report.interrupts > 0 {
             self.cx.reporter().settle()?;
             return Err(crate::report::Exit::interrupted().into());

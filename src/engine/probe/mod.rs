@@ -192,7 +192,10 @@ impl Prober {
                 Condition::Listening(ports) => one.listening(ports, gate.reach).await,
                 Condition::ListeningOnExposed => one.listening_on_exposed(gate.reach).await,
                 Condition::Http(url) => one.http(url, gate.reach).await,
-                Condition::Running | Condition::Healthy | Condition::Completed => Answer::No,
+                Condition::Running
+                | Condition::RunningOrDone
+                | Condition::Healthy
+                | Condition::Completed => Answer::No,
             };
         }
     }
@@ -233,7 +236,10 @@ fn own_name() -> Option<String> {
 /// How long until the next look.
 fn pause(gate: &Gate, waited: Duration, told: bool) -> Duration {
     match &gate.condition {
-        Condition::Running | Condition::Healthy | Condition::Completed => match told {
+        Condition::Running
+        | Condition::RunningOrDone
+        | Condition::Healthy
+        | Condition::Completed => match told {
             true => WITHOUT_EVENTS,
             // Events do the rest; this is for the message, and for events that do not arrive.
             false => (STILL_WAITING.saturating_sub(waited)).clamp(SLOWEST, WITHOUT_EVENTS),

@@ -24,6 +24,8 @@ pub struct Starter {
 pub enum Return {
     /// It listens, or has settled, after this long.
     Ready(Duration),
+    /// It ended with 0.
+    Ended,
     /// It ended with this code, and no restart is due.
     Died(i64),
     /// It still does not listen on any of these ports.
@@ -78,7 +80,7 @@ async fn published(
     patience: &Patience,
 ) -> Option<Return> {
     match one.life() {
-        Life::Exited(0) | Life::Gone => return Some(Return::Ready(waited)),
+        Life::Exited(0) | Life::Gone => return Some(Return::Ended),
         Life::Exited(code) => return Some(Return::Died(code)),
         Life::Created | Life::RestartDue => {}
         // A service behind another one's namespace, or a proxy of the host, is reached as well.
@@ -130,6 +132,7 @@ impl Peace {
         }
         match settle::settled(&seen) {
             Settled::Pending => None,
+            Settled::Yes if seen.life == Life::Exited(0) => Some(Return::Ended),
             Settled::Yes => Some(Return::Ready(watched)),
             Settled::Died(code) => Some(Return::Died(code)),
             Settled::Restarting => Some(Return::Restarting),

@@ -81,7 +81,9 @@ fn start_gates_what_it_starts() {
     stage.resources();
     stage.container("db", 1, State::Exited);
     stage.container("web", 1, State::Exited);
-    let plan = stage.world(|world| start(world, &BTreeSet::new())).unwrap();
+    let plan = stage
+        .world(|world| start(world, &BTreeSet::new(), None))
+        .unwrap();
     assert_eq!(
         plan.to_string(),
         "\
@@ -96,7 +98,7 @@ fn start_gates_what_it_starts() {
 fn start_needs_a_container() {
     let stage = stage(&["web"]);
     let error = stage
-        .world(|world| start(world, &BTreeSet::new()))
+        .world(|world| start(world, &BTreeSet::new(), None))
         .unwrap_err();
     assert_eq!(
         error.to_string(),

@@ -1,5 +1,7 @@
 //! `dco ps`: the containers of the project.
 
+mod extra;
+
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -29,7 +31,7 @@ pub struct Args {
     #[arg(long, value_name = "KEY=VALUE")]
     filter: Option<String>,
 
-    /// Format of the output: table, json, `table TEMPLATE` or a Go template
+    /// Format of the output: table, json, json+ (with Ready, URL and Restarts), `table TEMPLATE` or a Go template
     #[arg(long)]
     format: Option<String>,
 
@@ -88,7 +90,7 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     };
     let mut found = containers::list(&cx.engine()?, wanted).await?;
     found.retain(|container| statuses.is_empty() || statuses.contains(&container.state_word()));
-    report::print(&print(&found, args, cx)?)?;
+    report::print(&print(&found, args, (cx, &name)).await?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -117,7 +119,11 @@ pub fn check_services(named: &[String], declared: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn print(found: &[ContainerSummary], args: &Args, cx: &Context) -> Result<String> {
+async fn print(
+    found: &[ContainerSummary],
+    args: &Args,
+    (cx, project): (&Context, &str),
+) -> Result<String> {
     if args.quiet {
         return Ok(found
             .iter()
@@ -147,8 +153,43 @@ fn print(found: &[ContainerSummary], args: &Args, cx: &Context) -> Result<String
         now,
         zone: TimeZone::system(),
     };
-    let rows: Vec<Row> = found.iter().map(|container| view.row(container)).collect();
-    Ok(LIST.print(format, &rows)?)
+    let mut rows: Vec<Row> = found.iter().map(|container| view.row(container)).collect();
+    if format == JSON_PLUS {
+        extra::add(&mut rows, found, project, cx).await?;
+        return Ok(LIST.print("json", &rows)?);
+    }
+    let plain = LIST.print(format, &rows)?;
+    // On a terminal with room beside Compose's columns there are more.
+    let Some(width) = report::terminal_width().filter(|_| args.format.is_none()) else {
+        return Ok(plain);
+    };
+    if widest(&plain) + ROOM > width {
+        return Ok(plain);
+    }
+    extra::add(&mut rows, found, project, cx).await?;
+    let columns = format!("{}{}", LIST.columns, extra::COLUMNS);
+    let headers: Vec<_> = LIST.headers.iter().copied().chain(extra::HEADERS).collect();
+    let list = List {
+        columns: &columns,
+        headers: &headers,
+        ..LIST
+    };
+    let full = list.print(format, &rows)?;
+    Ok(match widest(&full) > width {
+        true => plain,
+        false => full,
+    })
+}
+
+/// The format of `json` with what dco knows besides.
+const JSON_PLUS: &str = "json+";
+
+/// As many characters the further columns take at the least.
+const ROOM: usize = 30;
+
+fn widest(text: &str) -> usize {
+    let lines = text.lines().map(|line| line.trim_end().chars().count());
+    lines.max().unwrap_or_default()
 }
 
 const LIST: List = List {

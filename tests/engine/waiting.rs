@@ -1,0 +1,278 @@
+//! What is waited for, by which verbs, and how a wait ends.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{PATIENCE, Project, Terminal, engine, until};
+
+/// Says at its start whether the database that opens late is open.
+const LATE: &str = "\
+services:
+  db:
+    image: python:3
+    init: true
+    command:
+      - python3
+      - -c
+      - |
+        import socket, time
+        time.sleep(1)
+        server = socket.create_server(('', 5432))
+        while True:
+            server.accept()[0].close()
+  web:
+    image: busybox
+    init: true
+    depends_on: [db]
+    environment: {DB_HOST: db, DB_PORT: '5432'}
+    command: sh -c 'nc -w 1 db 5432 </dev/null && echo open || echo refused; exec sleep 600'
+";
+
+/// What the containers of a service have said so far.
+fn said(project: &Project, service: &str) -> Vec<String> {
+    let log = project.dco(&["logs", "--no-log-prefix", service]).ok();
+    log.stdout.lines().map(str::to_owned).collect()
+}
+
+/// Waits until as many lines are there, all of them `open`.
+#[track_caller]
+fn all_open(project: &Project, count: usize, after: &str) {
+    let lines = until(PATIENCE, after, || {
+        let lines = said(project, "web");
+        (lines.len() >= count).then_some(lines)
+    });
+    assert_eq!(lines, vec!["open"; count], "after {after}");
+}
+
+#[test]
+fn every_verb_that_starts_something_waits() {
+    let project = Project::new("verbs").file("compose.yaml", LATE);
+    project.dco(&["up", "-d", "--no-settle"]).ok();
+    all_open(&project, 1, "up");
+    project.dco(&["restart", "-t", "0"]).ok();
+    all_open(&project, 2, "restart");
+    project.dco(&["stop", "-t", "0"]).ok();
+    project.dco(&["start"]).ok();
+    all_open(&project, 3, "start");
+    project
+        .dco(&["up", "-d", "--no-settle", "--force-recreate", "-t", "0"])
+        .ok();
+    all_open(&project, 1, "a recreate");
+    let db = project.inspect("db")["Id"].as_str().unwrap().to_owned();
+    let bounce = || engine::call("POST", &format!("/containers/{db}/restart?t=0"));
+    bounce();
+    project.dco(&["scale", "web=2"]).ok();
+    all_open(&project, 2, "scale");
+    bounce();
+    let run = ["run", "--rm", "-T", "web", "nc", "-w", "1", "db", "5432"];
+    project.dco(&run).ok();
+}
+
+#[test]
+fn a_page_is_waited_for_until_it_is_well() {
+    let project = Project::new("page").file(
+        "compose.yaml",
+        "\
+services:
+  api:
+    image: python:3
+    init: true
+    command:
+      - python3
+      - -c
+      - |
+        import http.server, time
+        began = time.monotonic()
+        class Page(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                well = self.path == '/health' and time.monotonic() > began + 1.5
+                self.send_response(200 if well else 503)
+                self.end_headers()
+        http.server.HTTPServer(('', 8000), Page).serve_forever()
+  web:
+    image: busybox
+    init: true
+    command: sh -c 'wget -q -O - http://api:8000/health && echo well; exec sleep 600'
+    x-dco: {wait: ['http://api:8000/health']}
+",
+    );
+    project.dco(&["up", "-d"]).ok();
+    let lines = until(PATIENCE, "what web says", || {
+        Some(said(&project, "web")).filter(|lines| !lines.is_empty())
+    });
+    assert_eq!(lines, ["well"]);
+}
+
+#[test]
+fn all_replicas_have_to_be_ready() {
+    let project = Project::new("replicas").file(
+        "compose.yaml",
+        "\
+services:
+  api:
+    image: python:3
+    init: true
+    scale: 2
+    volumes: [seen:/seen]
+    command:
+      - python3
+      - -c
+      - |
+        import os, socket, time
+        try:
+            os.mkdir('/seen/first')
+        except FileExistsError:
+            time.sleep(1.5)
+        server = socket.socket()
+        server.bind(('', 8000))
+        server.listen()
+        os.mkdir('/seen/open-' + socket.gethostname())
+        time.sleep(600)
+  web:
+    image: busybox
+    init: true
+    volumes: [seen:/seen]
+    environment: {API_URL: 'http://api:8000'}
+    command: sh -c 'ls /seen | grep -c open; exec sleep 600'
+volumes:
+  seen:
+",
+    );
+    project.dco(&["up", "-d"]).ok();
+    let lines = until(PATIENCE, "what web says", || {
+        Some(said(&project, "web")).filter(|lines| !lines.is_empty())
+    });
+    assert_eq!(lines, ["2"]);
+}
+
+const NEVER: &str = "\
+services:
+  db:
+    image: busybox
+    init: true
+    command: sleep 600
+  web:
+    image: busybox
+    init: true
+    command: sleep 600
+    x-dco: {wait: ['db:5432'], timeout: TIME}
+";
+
+fn state(project: &Project, service: &str) -> String {
+    let found = project.inspect(service);
+    found["State"]["Status"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[test]
+fn a_strict_wait_that_expires_is_a_failure() {
+    let project = Project::new("expiry").file("compose.yaml", &NEVER.replace("TIME", "1s"));
+    let up = project.dco(&["up", "-d"]).exits(1);
+    assert!(
+        up.stderr.contains("error: gave up waiting for db:5432\n"),
+        "{}",
+        up.stderr
+    );
+    assert_eq!(state(&project, "db"), "running");
+    assert_ne!(state(&project, "web"), "running");
+    assert_eq!(project.dco(&["ready", "db:5432", "-t", "300ms"]).code, 124);
+}
+
+#[test]
+fn an_interrupt_ends_the_wait_for_a_gate() {
+    let project = Project::new("gatestop").file("compose.yaml", &NEVER.replace("TIME", "600s"));
+    let said = project.path("said");
+    let mut up = project
+        .command(&["up", "-d"])
+        .stderr(std::fs::File::create(&said).unwrap())
+        .spawn()
+        .unwrap();
+    until(PATIENCE, "the wait", || {
+        let text = std::fs::read_to_string(&said).unwrap_or_default();
+        text.contains("db:5432  Waiting").then_some(())
+    });
+    let begun = Instant::now();
+    let pid = rustix::process::Pid::from_child(&up);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let status = until(PATIENCE, "dco to end", || up.try_wait().unwrap());
+    let took = begun.elapsed();
+    assert_eq!(status.code(), Some(130));
+    // 200 ms on a machine that has nothing else to do.
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert_eq!(state(&project, "db"), "running");
+    assert_eq!(state(&project, "web"), "created");
+}
+
+const WAIT: [&str; 3] = ["--wait", "--wait-timeout", "2"];
+
+/// What `up --wait` and then `start --wait` end with.
+#[track_caller]
+fn ends(services: &str, code: i32) {
+    let project = Project::new("wait").file("compose.yaml", services);
+    let up = project.dco(&[&["up"][..], &WAIT].concat()).exits(code);
+    project.dco(&["stop", "-t", "0"]).ok();
+    let start = project.dco(&[&["start"][..], &WAIT].concat()).exits(code);
+    for said in [up.stderr, start.stderr] {
+        assert_eq!(said.contains("error: "), code != 0, "{said}");
+    }
+}
+
+const WEB: &str = "services:\n  web:\n    image: busybox\n    init: true\n    command: sleep 600\n";
+
+#[test]
+fn a_service_that_runs_or_did_its_task_passes_a_strict_wait() {
+    ends(WEB, 0);
+    ends(&WEB.replace("sleep 600", "'true'"), 0);
+    ends(
+        &format!("{WEB}    healthcheck: {{test: 'true', interval: 100ms}}\n"),
+        0,
+    );
+}
+
+#[test]
+fn a_strict_wait_that_expires_or_a_server_that_ended_is_never_success() {
+    ends(
+        &format!("{WEB}    healthcheck: {{test: 'false', interval: 1s, retries: 100}}\n"),
+        1,
+    );
+    ends(&format!("{WEB}    ports: ['8000']\n"), 1);
+    let ended = WEB.replace("sleep 600", "'true'");
+    ends(&format!("{ended}    restart: on-failure\n"), 1);
+}
+
+#[test]
+fn ps_shows_how_a_container_got_ready_where_there_is_room() {
+    let project = Project::new("psready").file(
+        "compose.yaml",
+        "\
+services:
+  web:
+    image: nginx
+    ports: ['80']
+",
+    );
+    project.dco(&["up", "-d"]).ok();
+    let json = project.dco(&["ps", "--format", "json+"]).ok().stdout;
+    let row: serde_json::Value = serde_json::from_str(json.trim()).unwrap();
+    let ready = row["Ready"].as_str().unwrap();
+    assert!(
+        ready.starts_with("port 80 in ") && ready.ends_with('s'),
+        "{row}"
+    );
+    let port = row["Publishers"][0]["PublishedPort"].to_string();
+    assert_eq!(row["URL"], format!("http://localhost:{port}"));
+    assert_eq!(row["Restarts"], 0);
+    assert!(!project.dco(&["ps"]).ok().stdout.contains("READY"));
+    let dco = env!("CARGO_BIN_EXE_dco");
+    let shown = |columns: u32| {
+        let line = format!("stty cols {columns}; exec {dco} ps");
+        let terminal = Terminal::spawn(project.program("sh".as_ref(), &["-c", &line]));
+        let (code, text) = terminal.end();
+        assert_eq!(code, 0, "{text}");
+        text
+    };
+    let wide = shown(300);
+    assert!(wide.contains("READY") && wide.contains(ready), "{wide}");
+    assert!(!shown(80).contains("READY"));
+}
