@@ -12,6 +12,7 @@ pub mod inside;
 pub mod memory;
 pub mod news;
 pub mod noise;
+mod own;
 pub mod processes;
 pub mod program;
 pub mod rule;

@@ -6,15 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::ignore::Ignored;
+use super::own::Own;
 use super::rule::{Does, Reload, Replace, Rule, Then};
 use super::source::Root;
 use super::{files, noise};
 use crate::diagnostic::Diagnostic;
 use crate::name::ServiceName;
-use crate::project::{Hook, MountType, Project, Service, ShellCommand, Trigger};
+use crate::project::{MountType, Project, Service, Trigger};
 use crate::text::dockerignore::{BadPattern, Patterns};
 
 /// How long what follows a first change is gathered, unless `x-dco.debounce` says otherwise.
@@ -289,96 +288,6 @@ fn declared(trigger: &Trigger, name: &ServiceName, service: &Service) -> Result<
         )),
         "rebuild" => Ok(Does::Rebuild(Replace::Always)),
         other => Err(format!("`{other}` is no action of `develop.watch`")),
-    }
-}
-
-/// What `x-dco` of a service says about reload.
-#[derive(Debug, Default)]
-struct Own {
-    reload: Reload,
-    on: Vec<String>,
-    ignore: Vec<String>,
-    debounce: Option<Duration>,
-}
-
-impl Own {
-    fn of(service: &Service) -> Result<Self, String> {
-        let mut own = Self::default();
-        let Some(Value::Object(extension)) = service.extensions.get("x-dco") else {
-            return Ok(own);
-        };
-        let reload = extension.get("reload");
-        let nested = reload.and_then(Value::as_object);
-        let get = |key: &str| {
-            nested
-                .and_then(|nested| nested.get(key))
-                .or_else(|| extension.get(key))
-        };
-        own.on = texts(get("on"))?.into_iter().map(anywhere).collect();
-        own.ignore = texts(get("ignore"))?.into_iter().map(anywhere).collect();
-        if let Some(text) = get("debounce") {
-            let text = text
-                .as_str()
-                .ok_or("`debounce` is a duration such as `50ms`")?;
-            let nanos = crate::text::duration::parse(text)?;
-            own.debounce = Some(Duration::from_nanos(nanos.max(0).unsigned_abs()));
-        }
-        own.reload = match (reload.and_then(Value::as_str), get("signal"), get("exec")) {
-            (Some("restart"), ..) => Reload::Restart,
-            (Some("rebuild"), ..) => Reload::Rebuild,
-            (Some("poke"), ..) => Reload::Poke,
-            (Some("none"), ..) => Reload::Nothing,
-            (Some(other), ..) => {
-                return Err(format!(
-                    "`{other}` is no way to reload: `restart`, `rebuild`, `poke`, `none`, `signal: NAME` or `exec: [...]`"
-                ));
-            }
-            (None, Some(signal), _) => Reload::Signal(
-                signal
-                    .as_str()
-                    .ok_or("`signal` is a name such as `SIGHUP`")?
-                    .to_owned(),
-            ),
-            (None, None, Some(exec)) => Reload::Exec(Hook {
-                command: ShellCommand(Some(words(exec)?)),
-                ..Hook::default()
-            }),
-            (None, None, None) => Reload::Infer,
-        };
-        Ok(own)
-    }
-}
-
-fn texts(value: Option<&Value>) -> Result<Vec<String>, String> {
-    let text = |value: &Value| {
-        value
-            .as_str()
-            .map(str::to_owned)
-            .ok_or_else(|| format!("`{value}` is no pattern"))
-    };
-    match value {
-        None => Ok(Vec::new()),
-        Some(Value::Array(values)) => values.iter().map(text).collect(),
-        Some(value) => Ok(vec![text(value)?]),
-    }
-}
-
-/// A pattern without a folder in it means files of that name wherever they lie, as in `.gitignore`.
-fn anywhere(pattern: String) -> String {
-    let (takes_back, name) = match pattern.strip_prefix('!') {
-        Some(rest) => ("!", rest),
-        None => ("", pattern.as_str()),
-    };
-    match name.trim_end_matches('/').contains('/') {
-        true => pattern,
-        false => format!("{takes_back}**/{name}"),
-    }
-}
-
-fn words(value: &Value) -> Result<Vec<String>, String> {
-    match value {
-        Value::String(line) => Ok(["/bin/sh", "-c", line].map(str::to_owned).to_vec()),
-        _ => texts(Some(value)),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::command::Context;
 use crate::command::work::{Manner, Quiet, Source as From, Work, waits};
 use crate::engine::{Engine, labelled};
 use crate::name::ServiceName;
-use crate::plan::{self, BuildPolicy, Dependents, Recreate, RestartPolicy, UpPolicy};
+use crate::plan::{self, Dependents, Recreate, RestartPolicy, UpPolicy};
 use crate::project::Project;
 use crate::watch::rule::Replace;
 use crate::watch::session::Hands;
@@ -46,7 +46,8 @@ impl Hands for Plans<'_> {
                     Replace::IfChanged => Recreate::Diverged,
                 },
                 recreate_dependencies: Recreate::Never,
-                build: BuildPolicy::Always,
+                // This image and no other.
+                stale: [(service.clone(), "what is watched".to_owned())].into(),
                 ..UpPolicy::default()
             };
             let plan = work.plan(|world| plan::up(world, &policy))?;

@@ -18,6 +18,9 @@ pub(super) enum Manner {
     Log,
 }
 
+/// Where a line is about no service.
+const PROJECT: &str = "project";
+
 /// Who tells.
 pub(super) struct Voice<'c> {
     cx: &'c Context,
@@ -32,7 +35,7 @@ impl<'c> Voice<'c> {
         Self {
             cx,
             manner,
-            width: names.max().unwrap_or_default(),
+            width: names.chain([PROJECT.len()]).max().unwrap_or_default(),
         }
     }
 
@@ -94,7 +97,7 @@ impl<'c> Voice<'c> {
             style
                 .clone()
                 .bold()
-                .apply_to(format!("{:<width$}", "project", width = self.width)),
+                .apply_to(format!("{PROJECT:<width$}", width = self.width)),
             style.clone().dim().apply_to("→"),
             style.dim().apply_to(took),
         ));

@@ -7,20 +7,24 @@
 //! has no watch left, or a file system is written to behind its back (see [`mounts`]), the tree is
 //! compared again and again.
 
+mod echo;
 mod known;
 pub mod mounts;
+mod platform;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use notify::event::{EventKind, ModifyKind, RenameMode};
-use notify::{Config, ErrorKind, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{Config, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::diagnostic::Diagnostic;
-use known::{Known, Stamp};
+pub use echo::Echoes;
+use known::Known;
+use platform::{forward, is_gone, is_limit};
 
 /// How often a tree is compared where there are no events: what an editor's user still takes for
 /// live.
@@ -29,9 +33,6 @@ const COMPARE_PERIOD: Duration = Duration::from_millis(400);
 /// How many times longer than a comparison took the pause after it is at least, so that a large
 /// tree takes no more than three per cent of a core.
 const COMPARE_SHARE: u32 = 30;
-
-/// How long the echo of a touch of our own may take to arrive.
-const ECHO: Duration = Duration::from_secs(2);
 
 /// A file or folder to watch, with what below it does not matter.
 #[derive(Clone)]
@@ -49,29 +50,6 @@ pub struct Changes {
     pub paths: BTreeSet<PathBuf>,
     /// Those of them that no event told of: nobody else who watches them knows either.
     pub silent: BTreeSet<PathBuf>,
-}
-
-/// The touches of our own whose events are still to come.
-#[derive(Clone, Debug, Default)]
-pub struct Echoes(Arc<Mutex<BTreeMap<PathBuf, Touch>>>);
-
-/// What a path was like when it was touched, and when that was.
-type Touch = (Option<Stamp>, Instant);
-
-impl Echoes {
-    /// Says that a path is about to be touched: an event of it that brings nothing new is ours.
-    pub fn expect(&self, path: &Path) {
-        let mut touched = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        touched.retain(|_, (_, when)| when.elapsed() < ECHO);
-        touched.insert(path.to_path_buf(), (Stamp::of(path), Instant::now()));
-    }
-
-    fn holds(&self, path: &Path) -> bool {
-        let touched = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        touched
-            .get(path)
-            .is_some_and(|(stamp, when)| when.elapsed() < ECHO && *stamp == Stamp::of(path))
-    }
 }
 
 /// Which roots are compared again and again.
@@ -93,6 +71,8 @@ pub struct Source {
     known: Known,
     /// Folders watched only because a root below them is gone.
     ancestors: BTreeSet<PathBuf>,
+    /// Roots that were said to be gone.
+    missing: BTreeSet<PathBuf>,
     compared: Compared,
     silent: Vec<PathBuf>,
     next_comparison: Option<Instant>,
@@ -112,6 +92,7 @@ impl Source {
             folders: BTreeSet::new(),
             known: Known::default(),
             ancestors: BTreeSet::new(),
+            missing: BTreeSet::new(),
             compared: Compared::Silent,
             silent: Vec::new(),
             next_comparison: None,
@@ -161,7 +142,7 @@ impl Source {
         self.folders.len()
     }
 
-    /// Waits for changes.
+    /// Waits for changes, or for something to note.
     pub async fn next(&mut self) -> Changes {
         loop {
             let mut changes = Changes::default();
@@ -175,7 +156,7 @@ impl Source {
                 }
             }
             self.look_for_missing_roots(&mut changes.paths);
-            if !changes.paths.is_empty() {
+            if !changes.paths.is_empty() || !self.notes.is_empty() {
                 return changes;
             }
         }
@@ -260,11 +241,8 @@ impl Source {
             ),
         };
         self.notes.push(
-            Diagnostic::warning(format!(
-                "{what}: files are compared {} times a second instead",
-                1000 / COMPARE_PERIOD.as_millis()
-            ))
-            .hint(hint),
+            Diagnostic::warning(format!("{what}: files are compared twice a second instead"))
+                .hint(hint),
         );
     }
 
@@ -298,6 +276,7 @@ impl Source {
             let was_folder = gone && self.folders.contains(path);
             if was_folder {
                 self.forget(path, changes);
+                self.note_missing(path);
             }
             if self.is_wanted(path) && !self.echoes.holds(path) {
                 let is_news = self.known.is_news(path) || gone;
@@ -318,6 +297,25 @@ impl Source {
                 .parent()
                 .is_some_and(|parent| self.folders.contains(parent))
                 && self.roots.iter().any(is_below))
+    }
+
+    /// Says that a root is gone, once.
+    fn note_missing(&mut self, path: &Path) {
+        let is_root = self.roots.iter().any(|root| path == root.path);
+        if is_root && !path.exists() && self.missing.insert(path.to_path_buf()) {
+            self.notes.push(Diagnostic::warning(format!(
+                "`{}` is gone: it is watched again when it is back",
+                path.display()
+            )));
+        }
+    }
+
+    /// Says that a root came back which was said to be gone.
+    fn note_back(&mut self, path: &Path) {
+        if self.missing.remove(path) {
+            let text = format!("`{}` is back", path.display());
+            self.notes.push(Diagnostic::note(text));
+        }
     }
 
     /// Whether a path is the folder that a rule begins at, and nothing more: what it holds is named
@@ -411,6 +409,7 @@ impl Source {
             let Ok(found) = std::fs::metadata(&root.path) else {
                 continue;
             };
+            self.note_back(&root.path);
             if found.is_dir() {
                 if !self.folders.contains(&root.path) {
                     self.register(&root, &root.path, Some(&mut *changes));
@@ -439,38 +438,6 @@ impl Source {
 async fn sleep_until(due: Option<Instant>) {
     if let Some(due) = due {
         tokio::time::sleep_until(due.into()).await;
-    }
-}
-
-fn forward(
-    sender: UnboundedSender<notify::Result<notify::Event>>,
-) -> impl FnMut(notify::Result<notify::Event>) + Send + 'static {
-    move |event| {
-        // The receiver is gone only when the watch ends.
-        let _ = sender.send(event);
-    }
-}
-
-/// The setting that raises the limit which was reached, where it was one.
-fn is_limit(error: &notify::Error) -> Option<&'static str> {
-    const WATCHES: &str = "fs.inotify.max_user_watches=524288";
-    match &error.kind {
-        ErrorKind::MaxFilesWatch => Some(WATCHES),
-        // inotify_init: EMFILE; inotify_add_watch: ENOSPC
-        ErrorKind::Io(io) => match io.raw_os_error() {
-            Some(24) => Some("fs.inotify.max_user_instances=1024"),
-            Some(28) => Some(WATCHES),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-fn is_gone(error: &notify::Error) -> bool {
-    match &error.kind {
-        ErrorKind::PathNotFound => true,
-        ErrorKind::Io(io) => io.kind() == std::io::ErrorKind::NotFound,
-        _ => false,
     }
 }
 
@@ -565,6 +532,8 @@ mod tests {
         for name in ["same.py", "written.py", "removed.py"] {
             fs::write(top.join(name), "1").unwrap();
         }
+        // Old enough that an equal stamp proves that nothing changed.
+        std::thread::sleep(known::SETTLED * 2);
         let mut source = Source::new(vec![root(&top)]);
         fs::write(top.join("written.py"), "22").unwrap();
         fs::remove_file(top.join("removed.py")).unwrap();

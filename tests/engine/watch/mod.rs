@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use crate::support::{PATIENCE, Project, until};
 
@@ -23,9 +23,13 @@ struct Watching {
 impl Watching {
     #[track_caller]
     fn start(project: &Project, args: &[&str]) -> Self {
+        Self::spawn(project, project.command(args))
+    }
+
+    #[track_caller]
+    fn spawn(project: &Project, mut command: Command) -> Self {
         let log = project.state().with_extension("watch.log");
         let file = fs::File::create(&log).unwrap();
-        let mut command = project.command(args);
         command
             .stdin(Stdio::null())
             .stdout(file.try_clone().unwrap())

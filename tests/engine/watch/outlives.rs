@@ -59,16 +59,18 @@ fn a_container_made_anew_gets_what_was_synced() {
 #[test]
 fn a_folder_that_goes_and_comes_back_is_synced_on() {
     let project = project("gone");
-    let _watching = Watching::start(&project, &["watch"]);
+    let watching = Watching::start(&project, &["watch"]);
     project.write("src/a.txt", "2");
     settled(&project);
     fs::remove_dir_all(project.path("src")).unwrap();
+    watching.until_says("src` is gone: it is watched again when it is back");
     until(PATIENCE, "an empty folder", || {
         tree_inside(&project, "web", "/app")
             .is_empty()
             .then_some(())
     });
     project.write("src/deep/c.txt", "3");
+    watching.until_says("src` is back");
     settled(&project);
     project.write("src/deep/c.txt", "4");
     settled(&project);
@@ -108,6 +110,30 @@ fn a_full_disk_in_the_container_is_said_once_and_made_up_for() {
     settled(&project);
     let said = watching.said();
     assert!(said.matches("no space left").count() <= 2, "{said}");
+}
+
+#[test]
+fn a_system_without_watches_left_is_compared() {
+    let project = project("limit");
+    for number in 0..30 {
+        project.write(&format!("src/d{number}/f"), "1");
+    }
+    project.dco(&["up", "-d"]).ok();
+    let dco = project.command(&["watch", "--no-up"]);
+    // The limit of a user namespace of its own: the machine's stays what it is.
+    let script = "echo 8 > /proc/sys/user/max_inotify_watches; exec \"$0\" watch --no-up";
+    let program = dco.get_program().to_str().unwrap().to_owned();
+    let args = ["-U", "-r", "sh", "-c", script, &program];
+    let command = project.program(Path::new("unshare"), &args);
+    let watching = Watching::spawn(&project, command);
+    watching.until_says("limit of file watches is reached");
+    project.write("src/d7/f", "2");
+    project.write("src/new/f", "2");
+    fs::remove_file(project.path("src/d8/f")).unwrap();
+    until(PATIENCE, "what changed", || {
+        let inside = tree_inside(&project, "web", "/app");
+        (inside.contains_key("./new/f") && inside.contains_key("./d7/f")).then_some(())
+    });
 }
 
 /// A socket in front of the engine's, whose connections can be cut.
