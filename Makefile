@@ -65,7 +65,7 @@ bench: ## times dco beside Docker Compose and the engine's own limit (BENCH="up 
 		$(CARGO) bench --locked --profile fast --bench compare -- $(if $(BENCH),"$(BENCH)")
 
 .PHONY: soak
-soak: ## long runs: cold starts of the example in a row, storms of changes under `sync` (SOAK=name for one)
+soak: ## long runs: cold starts of the example in a row, how exact gates are (SOAK=gates), storms of changes under `sync` (SOAK=name for one)
 	@$(IMAGES) $(TEST_IMAGES)
 	$(ENGINE) $(CARGO) test --locked --test soak -- $(SOAK)
 
