@@ -104,6 +104,13 @@ pub enum Event {
         /// One line, the hook's name before it, without its newline.
         line: String,
     },
+    /// A line that a hook said inside a container; only who shows that container's log shows it.
+    HookSaid {
+        /// The container's name.
+        container: String,
+        /// One line, without its newline.
+        line: String,
+    },
     /// A line worth knowing, shown dim and once.
     Note(String),
     /// A warning, error or note with its place.

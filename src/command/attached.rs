@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use super::Context;
 use super::containers::label;
-use super::work::{Manner, Source as From, Work};
+use super::work::{HookSayings, Manner, Source as From, Work};
 use crate::engine::{Channel, Chunk, EngineEvent, Framing, LogRange, Which, container, labelled};
 use crate::event::Event;
 use crate::execute::Interrupts;
@@ -88,12 +88,27 @@ enum Again {
     No,
 }
 
+/// What hooks say while logs are shown, and before.
+pub(super) struct Hooks {
+    /// What is handed to those who run hooks.
+    pub(super) say: HookSayings,
+    heard: mpsc::UnboundedReceiver<(String, String)>,
+}
+
+impl Hooks {
+    pub(super) fn new() -> Self {
+        let (say, heard) = mpsc::unbounded_channel();
+        Self { say, heard }
+    }
+}
+
 /// Follows the logs until all have ended, one ends all, or the user does.
 pub(super) async fn follow(
     cx: &Context,
     work: &Work<'_>,
     mut watched: Vec<Watched>,
     show: Show<'_>,
+    mut hooks: Hooks,
 ) -> Result<ExitCode> {
     cx.reporter().settle()?;
     // Subscribed before the list, so that no start falls between them.
@@ -131,8 +146,9 @@ pub(super) async fn follow(
             _ = interrupts.next(), if stopping.is_none() => {
                 cx.events().emit(Event::Note("Gracefully Stopping... press Ctrl+C again to force".into()));
                 code = Some(130);
-                stopping = Some(Box::pin(stop(cx, work)));
+                stopping = Some(Box::pin(stop(cx, work, &hooks.say)));
             }
+            Some((container, line)) = hooks.heard.recv() => screen.hook(work, &container, &line)?,
             Some(heard) = news.recv() => match heard {
                 News::Said(index, chunk) => screen.say(index, &chunk)?,
                 News::Ended(index, status, again) => {
@@ -147,7 +163,7 @@ pub(super) async fn follow(
                         code = code.or(Some(status));
                     }
                     if show.ending.ends_all(status, again) && stopping.is_none() {
-                        stopping = Some(Box::pin(stop(cx, work)));
+                        stopping = Some(Box::pin(stop(cx, work, &hooks.say)));
                     }
                 }
             },
@@ -182,6 +198,7 @@ pub(super) async fn follow(
                 last_end = Some(Instant::now());
             }
             stopped = async { stopping.as_mut().expect("guarded").await }, if stopping.is_some() => {
+                stopping = None;
                 stopped?;
                 break;
             }
@@ -194,8 +211,15 @@ pub(super) async fn follow(
             News::Ended(index, status, again) => screen.ended(index, status, again)?,
         }
     }
-    if let Some(stopping) = stopping.filter(|_| code.is_none()) {
-        stopping.await?;
+    // Those whose logs are not shown are still being stopped.
+    if let Some(stopping) = stopping {
+        let stopped = stopping.await;
+        if code.is_none() {
+            stopped?;
+        }
+    }
+    while let Ok((container, line)) = hooks.heard.try_recv() {
+        screen.hook(work, &container, &line)?;
     }
     match code {
         Some(130) => Err(Exit::interrupted().into()),
@@ -401,7 +425,7 @@ async fn follow_one(work: &Work<'_>, followed: Followed, show: &Show<'_>, say: m
 }
 
 /// Stops everything, each before what it depends on; a further interrupt kills.
-async fn stop(cx: &Context, work: &Work<'_>) -> Result<()> {
+async fn stop(cx: &Context, work: &Work<'_>, hooks: &HookSayings) -> Result<()> {
     let open = || {
         Work::open(
             cx,
@@ -412,7 +436,11 @@ async fn stop(cx: &Context, work: &Work<'_>) -> Result<()> {
     let now = open().await?;
     let all = std::collections::BTreeSet::new();
     let plan = now.plan(|world| plan::stop(world, &all, None));
-    match now.execute(&plan, Manner::default()).await {
+    let manner = Manner {
+        hooks: Some(hooks),
+        ..Manner::default()
+    };
+    match now.execute(&plan, manner).await {
         Err(error) if error.is::<Exit>() => {
             let now = open().await?;
             let kill = Signal::Kill("SIGKILL".into());
@@ -450,6 +478,16 @@ impl<'c> Screen<'c> {
         self.sources.len() - 1
     }
 
+    /// Shows what a hook said under its container's name.
+    fn hook(&mut self, work: &Work<'_>, container: &str, line: &str) -> Result<()> {
+        let prefix = format!("{}-", work.project.name);
+        let label = container.strip_prefix(&prefix).unwrap_or(container);
+        let source = self.logs.source(&format!("{label} ->"));
+        let mut out = Vec::new();
+        self.logs.line(source, line.as_bytes(), &mut out);
+        self.cx.reporter().write_out(&out)
+    }
+
     fn say(&mut self, index: usize, chunk: &Chunk) -> Result<()> {
         let rest = self
             .rest
@@ -464,21 +502,28 @@ impl<'c> Screen<'c> {
         for line in whole[..end].split(|byte| *byte == b'\n') {
             self.logs.line(self.sources[index], line, &mut out);
         }
-        self.cx.reporter().write_out(&out)
+        self.write(chunk.channel, &out)
+    }
+
+    /// Lets lines go where the container wrote them.
+    fn write(&self, channel: Channel, lines: &[u8]) -> Result<()> {
+        match channel {
+            Channel::Stdout => self.cx.reporter().write_out(lines),
+            Channel::Stderr => self.cx.reporter().write_err(lines),
+        }
     }
 
     /// Shows what is left without its newline, and that the container ended.
     fn ended(&mut self, index: usize, status: i64, again: Again) -> Result<()> {
-        let mut out = Vec::new();
-        for channel in [false, true] {
-            if let Some(rest) = self
-                .rest
-                .remove(&(index, channel))
-                .filter(|rest| !rest.is_empty())
-            {
-                self.logs.line(self.sources[index], &rest, &mut out);
+        for channel in [Channel::Stdout, Channel::Stderr] {
+            let rest = self.rest.remove(&(index, channel == Channel::Stderr));
+            if let Some(rest) = rest.filter(|rest| !rest.is_empty()) {
+                let mut line = Vec::new();
+                self.logs.line(self.sources[index], &rest, &mut line);
+                self.write(channel, &line)?;
             }
         }
+        let mut out = Vec::new();
         let text = match again {
             Again::Yes => format!("exited with code {status} (restarting)"),
             Again::No => format!("exited with code {status}"),

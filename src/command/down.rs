@@ -53,7 +53,7 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         Some(other) => bail!("invalid value for --rmi: \"{other}\""),
     };
     let remove = args.remove_orphans || cx.env.is_on("COMPOSE_REMOVE_ORPHANS");
-    let source = cx.project_or_name()?;
+    let source = cx.project_or_name(&args.services)?;
     let work = match images {
         DownImages::Keep => Work::open_to_end(cx, source).await?,
         DownImages::Local | DownImages::All => Work::open(cx, source, Waits::Compose).await?,

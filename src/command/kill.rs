@@ -27,8 +27,10 @@ pub struct Args {
 
 /// Sends a signal to every running container.
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
-    let work = Work::open_to_end(cx, cx.project_or_name()?).await?;
-    let services = work.named(&args.services)?;
+    let work = Work::open_to_end(cx, cx.project_or_name(&args.services)?).await?;
+    let Some(services) = work.named_or_gone(&args.services)? else {
+        return Ok(ExitCode::SUCCESS);
+    };
     let signal = Signal::Kill(args.signal.clone());
     let plan = work.plan(|world| plan::signal(world, &services, &signal));
     if cx.globals.dry_run {

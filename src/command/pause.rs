@@ -18,8 +18,10 @@ pub struct Args {
 
 /// Freeze running containers.
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
-    let work = Work::open_to_end(cx, cx.project_or_name()?).await?;
-    let services = work.named(&args.services)?;
+    let work = Work::open_to_end(cx, cx.project_or_name(&args.services)?).await?;
+    let Some(services) = work.named_or_gone(&args.services)? else {
+        return Ok(ExitCode::SUCCESS);
+    };
     let plan = work.plan(|world| plan::signal(world, &services, &Signal::Pause));
     if cx.globals.dry_run {
         return super::plan::show(&plan);

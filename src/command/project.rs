@@ -14,7 +14,7 @@ impl Context {
     ///
     /// Everything that is wrong with the files, where they have to be read.
     pub fn named_project(&self) -> Result<(Option<Project>, String)> {
-        Ok(match self.project_or_name()? {
+        Ok(match self.project_or_name(&[])? {
             Source::Name(name) => (None, name),
             Source::Loaded(project) => {
                 let name = project.name.clone();

@@ -26,7 +26,7 @@ pub struct Args {
 
 /// Restarts containers in place, in the order of their dependencies.
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
-    let work = Work::open(cx, cx.project_or_name()?, waits(cx, false)).await?;
+    let work = Work::open(cx, cx.project_or_name(&args.services)?, waits(cx, false)).await?;
     let policy = RestartPolicy {
         services: work.named(&args.services)?,
         dependents: match args.no_deps {

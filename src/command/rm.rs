@@ -36,7 +36,7 @@ pub struct Args {
 
 /// Removes the containers that do not run, after asking.
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
-    let work = Work::open_to_end(cx, cx.project_or_name()?).await?;
+    let work = Work::open_to_end(cx, cx.project_or_name(&args.services)?).await?;
     let policy = RemovePolicy {
         services: work.named(&args.services)?,
         running: match args.stop {

@@ -33,7 +33,7 @@ pub struct Args {
 
 /// Starts containers, each after what it depends on is ready.
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
-    let work = Work::open(cx, cx.project_or_name()?, waits(cx, false)).await?;
+    let work = Work::open(cx, cx.project_or_name(&args.services)?, waits(cx, false)).await?;
     let services = work.graph.with_dependencies(&work.named(&args.services)?);
     let wait = match args.wait {
         true => Some(wait_limit(args.wait_timeout)?),

@@ -22,8 +22,10 @@ pub struct Args {
 
 /// Stops containers, each before what it depends on.
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
-    let work = Work::open_to_end(cx, cx.project_or_name()?).await?;
-    let services = work.named(&args.services)?;
+    let work = Work::open_to_end(cx, cx.project_or_name(&args.services)?).await?;
+    let Some(services) = work.named_or_gone(&args.services)? else {
+        return Ok(ExitCode::SUCCESS);
+    };
     let grace = grace(args.timeout)?;
     let plan = work.plan(|world| plan::stop(world, &services, grace));
     if cx.globals.dry_run {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use anyhow::{Result, bail};
 
 use super::Context;
-use super::attached::{Company, Ending, Show, Watched, follow};
+use super::attached::{Company, Ending, Hooks, Show, Watched, follow};
 use super::consent::volumes_to_rebuild;
 use super::settle::{Firmness, settle};
 use super::work::{Manner, Quiet, Source, Work, grace, is_strict, waits};
@@ -89,6 +89,10 @@ pub struct Args {
     /// Wait only for what the file declares
     #[arg(long, help_heading = "Readiness")]
     no_infer: bool,
+
+    /// Whether this is what `watch` begins with.
+    #[arg(skip)]
+    before_watch: bool,
 }
 
 /// What an attached `up` shows, and how it ends.
@@ -186,10 +190,13 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         false => Along::Dependencies,
     };
     let mut project = cx.load_project(&args.services, along)?;
-    if project.services.is_empty() {
+    if project.services.is_empty() && !cx.globals.all_resources {
         bail!("no service selected");
     }
     refuse_foreign(&project)?;
+    if args.live || args.before_watch {
+        build_what_is_watched(&mut project);
+    }
     scale(&mut project, &args.shape.scale)?;
     let source = Source::Loaded(Box::new(project));
     let work = Work::open(cx, source, waits(cx, args.no_infer)).await?;
@@ -206,11 +213,13 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         }
     }
     work.say_reasons(&plan);
+    let hooks = Hooks::new();
     let manner = Manner {
         anonymous: policy.anonymous,
         cleanup: Cleanup::NeverStarted,
         quiet: args.shape.quiet(),
         verb: Some("up"),
+        hooks: Some(&hooks.say),
         ..Manner::default()
     };
     let since = jiff::Timestamp::now();
@@ -225,7 +234,7 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
             busy: Rc::clone(&after.busy),
             ..args.show(cx, &work, since)
         };
-        let logs = follow(cx, &work, watched, show);
+        let logs = follow(cx, &work, watched, show, hooks);
         return match args.live {
             true => super::watch::beside(&after, cx, logs).await,
             false => logs.await,
@@ -256,6 +265,7 @@ impl Args {
                 quiet_pull: quiet,
                 ..Shape::default()
             },
+            before_watch: true,
             ..Self::default()
         }
     }
@@ -418,6 +428,16 @@ pub(super) fn pull_policy(text: &str) -> Result<Option<PullPolicy>> {
     match PullPolicy::parse(text).filter(|policy| !matches!(policy, PullPolicy::After(_))) {
         Some(policy) => Ok(Some(policy)),
         None => bail!("invalid --pull option \"{text}\""),
+    }
+}
+
+/// Builds what a change rebuilds, as Docker Compose does: the watch begins with what the files say.
+fn build_what_is_watched(project: &mut Project) {
+    for service in project.services.values_mut() {
+        let mut triggers = service.develop.iter().flat_map(|develop| &develop.watch);
+        if service.build.is_some() && triggers.any(|trigger| trigger.action == "rebuild") {
+            service.pull_policy = "build".to_owned();
+        }
     }
 }
 

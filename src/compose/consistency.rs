@@ -105,7 +105,7 @@ impl Check<'_> {
             && !build.platforms.contains(&service.platform)
         {
             let message = format!(
-                "service `{name}` runs on `{}`, which `build.platforms` does not have",
+                "service `{name}`: service.build.platforms MUST include service.platform \"{}\"",
                 service.platform
             );
             let error = Diagnostic::error(message)

@@ -8,9 +8,8 @@ use std::sync::Arc;
 use super::context::{Context, Phase, Variables};
 use super::dotenv::{self, Entry};
 use super::node::Span;
-use super::read;
 use super::sources::{Sources, absolute, display_path};
-use super::{explain, swallowed};
+use super::{explain, read, swallowed};
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 use crate::project::{EnvFile, Origin, Origins, Project, Provenance};
 

@@ -356,21 +356,18 @@ fn secrets(project: &Project, build: &Build) -> Result<BTreeMap<String, SecretSo
 /// Refuses what only BuildKit can do.
 fn refuse_beyond_classic(name: &ServiceName, build: &Build) -> Result<(), Diagnostic> {
     let beyond = [
-        (build.platforms.len() > 1, "several platforms"),
-        (build.privileged, "`privileged`"),
-        (
-            !build.additional_contexts.is_empty(),
-            "`additional_contexts`",
-        ),
-        (!build.ssh.is_empty(), "`ssh`"),
-        (!build.secrets.is_empty(), "`secrets`"),
+        (build.platforms.len() > 1, "multi-arch build"),
+        (build.privileged, "privileged mode"),
+        (!build.additional_contexts.is_empty(), "additional contexts"),
+        (!build.ssh.is_empty(), "SSH keys"),
+        (!build.secrets.is_empty(), "secrets"),
     ];
     match beyond.iter().find(|(asked, _)| *asked) {
         None => Ok(()),
         Some((_, what)) => Err(Diagnostic::error(format!(
-            "service `{name}` builds with {what}, which the classic builder does not support"
-        ))
-        .hint("set DOCKER_BUILDKIT=1 to use BuildKit")),
+            "service `{name}`: the classic builder doesn't support {what}, \
+             set DOCKER_BUILDKIT=1 to use BuildKit"
+        ))),
     }
 }
 
@@ -561,8 +558,8 @@ mod tests {
         let error = image_build(&project, &"web".into(), &around).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "error: service `web` builds with `ssh`, which the classic builder does not support\n\
-             hint: set DOCKER_BUILDKIT=1 to use BuildKit"
+            "error: service `web`: the classic builder doesn't support SSH keys, \
+             set DOCKER_BUILDKIT=1 to use BuildKit"
         );
     }
 }

@@ -173,24 +173,18 @@ fn bindings(service: &Service) -> PortMap {
 }
 
 fn health(request: &ContainerRequest<'_>, check: &HealthCheck) -> Result<HealthConfig, Diagnostic> {
-    let refuse = |what: &str, hint: &str| {
-        Diagnostic::error(format!(
-            "service `{}` sets `healthcheck.start_interval`, {what}",
-            request.service_name
-        ))
-        .hint(hint)
-    };
+    let name = &request.service_name;
     if check.start_interval.is_some() && request.surroundings.api < (1, 44) {
-        return Err(refuse(
-            "which this engine does not have",
-            "`start_interval` needs Docker Engine 25 or later",
-        ));
+        return Err(Diagnostic::error(format!(
+            "service `{name}`: can't set healthcheck.start_interval as feature require \
+             Docker Engine v25 or later"
+        )));
     }
     if check.start_interval.is_some() && check.start_period.is_none() {
-        return Err(refuse(
-            "and no `start_period`",
-            "set `healthcheck.start_period` too: the interval holds during that time",
-        ));
+        return Err(Diagnostic::error(format!(
+            "service `{name}`: healthcheck.start_interval requires healthcheck.start_period to be set"
+        ))
+        .hint("the interval holds during that time"));
     }
     let nanos = |duration: Option<Duration>| duration.map(|duration| duration.0);
     Ok(HealthConfig {

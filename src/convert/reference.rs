@@ -36,9 +36,9 @@ pub fn resolve<'a>(service: &'a Service, peers: &Peers) -> Result<Cow<'a, Servic
         *entry = volumes_from(entry, peers)?;
     }
     for (mode, what) in [
-        (&mut resolved.network_mode, "share the network"),
-        (&mut resolved.ipc, "share the IPC namespace"),
-        (&mut resolved.pid, "share the PID namespace"),
+        (&mut resolved.network_mode, "network namespace"),
+        (&mut resolved.ipc, "IPC namespace"),
+        (&mut resolved.pid, "PID namespace"),
     ] {
         if let Some(name) = mode.strip_prefix("service:") {
             *mode = format!("container:{}", first(name, peers, what)?);
@@ -53,7 +53,7 @@ fn volumes_from(entry: &str, peers: &Peers) -> Result<String, Diagnostic> {
     let name = words.next().unwrap_or_default();
     match (name, words.next()) {
         ("container", Some(container)) => Ok(container.to_owned()),
-        _ => first(name, peers, "share the volumes").map(|id| id.to_string()),
+        _ => first(name, peers, "volume").map(|id| id.to_string()),
     }
 }
 
@@ -64,8 +64,9 @@ fn first<'a>(name: &str, peers: &'a Peers, what: &str) -> Result<&'a ContainerId
         .map(|peer| &peer.id)
         .ok_or_else(|| {
             Diagnostic::error(format!(
-                "cannot {what} of service `{name}`, which has no container"
+                "cannot share {what} with service {name}: container missing"
             ))
+            .hint(format!("`up {name}` makes one"))
         })
 }
 

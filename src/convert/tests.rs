@@ -420,7 +420,7 @@ fn a_shared_namespace_is_that_of_the_first_container_by_name() {
     assert_eq!(resolved.volumes_from, ["1", "outside"]);
     assert_eq!(
         resolve(&service, &Peers::new()).unwrap_err().to_string(),
-        "error: cannot share the volumes of service `db`, which has no container"
+        "error: cannot share volume with service db: container missing\nhint: `up db` makes one"
     );
 }
 
@@ -487,9 +487,8 @@ fn what_the_engine_is_too_old_for_is_said_before_it_is_asked() {
     for (service, message) in [
         (
             json!({"image": "x", "healthcheck": {"start_interval": "1s"}}),
-            "\
-error: service `web` sets `healthcheck.start_interval`, which this engine does not have
-hint: `start_interval` needs Docker Engine 25 or later",
+            "error: service `web`: can't set healthcheck.start_interval as feature require \
+             Docker Engine v25 or later",
         ),
         (
             json!({"image": "x", "networks": {"back": {"interface_name": "eth9"}}}),

@@ -6,7 +6,7 @@ use super::site::Site;
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::engine::probe::{Patience, Subject};
 use crate::event::{Event, Resource, Status};
-use crate::gate::{Condition, Gate, Strength, Verdict};
+use crate::gate::{Condition, Failure, Gate, Strength, Verdict};
 use crate::name::ServiceName;
 
 impl Site<'_> {
@@ -74,10 +74,13 @@ impl Site<'_> {
                     gate.target()
                 )))
             }
-            (verdict, Strength::Soft) => {
-                say(Status::Warning, "Not ready");
-                let warning = match verdict {
-                    Verdict::TimedOut => self.silence(gate, &subjects).await,
+            (verdict, strength @ (Strength::Soft | Strength::Optional)) => {
+                match strength {
+                    Strength::Optional => say(Status::Warning, "Skipped"),
+                    _ => say(Status::Warning, "Not ready"),
+                }
+                let warning = match (verdict, strength) {
+                    (Verdict::TimedOut, Strength::Soft) => self.silence(gate, &subjects).await,
                     _ => None,
                 };
                 let warning = Diagnostic {
@@ -141,8 +144,21 @@ fn is_wait(gate: &Gate) -> bool {
 
 /// Compose's words where it has some.
 fn explain(gate: &Gate, verdict: &Verdict) -> Diagnostic {
+    let dependency = &gate.dependency;
     let diagnostic = match verdict {
         Verdict::Failed(failure) if is_wait(gate) => Diagnostic::error(failure.to_string()),
+        Verdict::Failed(Failure::Exited { code, .. }) if gate.condition == Condition::Completed => {
+            let who = match gate.strength {
+                Strength::Optional => "optional dependency",
+                _ => "service",
+            };
+            Diagnostic::error(format!(
+                "{who} \"{dependency}\" didn't complete successfully: exit {code}"
+            ))
+        }
+        Verdict::Failed(failure) if gate.strength == Strength::Optional => Diagnostic::error(
+            format!("optional dependency \"{dependency}\" failed to start: {failure}"),
+        ),
         Verdict::Failed(failure) => {
             Diagnostic::error(format!("dependency failed to start: {failure}"))
         }

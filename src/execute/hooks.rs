@@ -12,11 +12,17 @@ use crate::name::{ContainerId, ServiceName};
 use crate::plan::{HookKind, Replica};
 use crate::project::Hook;
 
-/// Runs a hook's program in a running container, waits for its end, and gives its exit code.
+/// Runs a hook's program in a running container, waits for its end, and gives its exit code; `say`
+/// hears each line that it says.
 ///
 /// # Errors
 /// The engine's.
-pub async fn run_hook(engine: &Engine, container: &str, hook: &Hook) -> Result<i64, Error> {
+pub async fn run_hook(
+    engine: &Engine,
+    container: &str,
+    hook: &Hook,
+    say: &dyn Fn(&str),
+) -> Result<i64, Error> {
     let environment = hook.environment.iter();
     let config = ExecConfig {
         user: (!hook.user.is_empty()).then(|| hook.user.clone()),
@@ -38,8 +44,12 @@ pub async fn run_hook(engine: &Engine, container: &str, hook: &Hook) -> Result<i
     let exec = engine.create_exec(container, &config).await?;
     let mut running = engine.start_exec(&exec, false).await?;
     // Its output ends when it does.
+    let mut partial = String::new();
     while let Some(chunk) = running.output.next().await {
-        chunk?;
+        whole_lines(&mut partial, &chunk?, say);
+    }
+    if !partial.is_empty() {
+        say(&partial);
     }
     let ended = engine.inspect_exec(&exec).await?;
     Ok(ended.exit_code.unwrap_or_default())
@@ -65,7 +75,14 @@ impl Site<'_> {
         let Some(hook) = hooks.and_then(|hooks| hooks.get(index)) else {
             return Ok(());
         };
-        match (run_hook(self.tools.engine, &subject.id, hook).await, kind) {
+        let say = |line: &str| {
+            self.tools.events.emit(Event::HookSaid {
+                container: subject.name.clone(),
+                line: line.to_owned(),
+            });
+        };
+        let ended = run_hook(self.tools.engine, &subject.id, hook, &say).await;
+        match (ended, kind) {
             (Ok(0), _) => Ok(()),
             (Ok(code), _) => {
                 Err(
@@ -193,14 +210,19 @@ impl Site<'_> {
             });
         };
         while let Some(Ok(chunk)) = output.next().await {
-            partial.push_str(&String::from_utf8_lossy(&chunk.bytes));
-            while let Some(end) = partial.find('\n') {
-                let line: String = partial.drain(..=end).collect();
-                say(line.trim_end_matches('\n'));
-            }
+            whole_lines(&mut partial, &chunk, &say);
         }
         if !partial.is_empty() {
             say(&partial);
         }
+    }
+}
+
+/// Says the lines that a chunk ends, and keeps what it only begins.
+fn whole_lines(partial: &mut String, chunk: &Chunk, say: &dyn Fn(&str)) {
+    partial.push_str(&String::from_utf8_lossy(&chunk.bytes));
+    while let Some(end) = partial.find('\n') {
+        let line: String = partial.drain(..=end).collect();
+        say(line.trim_end_matches('\n'));
     }
 }

@@ -172,7 +172,7 @@ impl<'p, 's, 't> Walk<'p, 's, 't> {
             return Some(Outcome::Cancelled);
         }
         let soft = matches!(&step.action, Action::Await(gate)
-            if gate.strength == crate::gate::Strength::Soft);
+            if gate.strength != crate::gate::Strength::Declared);
         for &earlier in &step.after {
             match self.outcome(earlier) {
                 outcome if outcome.lets_on() => {}

@@ -269,12 +269,17 @@ impl<'a> Dependent<'a> {
             limit: self.limit,
             because: because.clone(),
         };
+        let declared = self.service.depends_on.get(dependency);
+        let strength = match declared.is_none_or(|how| how.required.0) {
+            true => Strength::Declared,
+            false => Strength::Optional,
+        };
         match origin {
             Origin::Declared(project::Condition::Healthy) => {
-                return vec![gate(Condition::Healthy, Strength::Declared, because)];
+                return vec![gate(Condition::Healthy, strength, because)];
             }
             Origin::Declared(project::Condition::CompletedSuccessfully) => {
-                return vec![gate(Condition::Completed, Strength::Declared, because)];
+                return vec![gate(Condition::Completed, strength, because)];
             }
             Origin::Wished => return Vec::new(),
             Origin::Declared(project::Condition::Started) | Origin::Inferred => {}
@@ -482,6 +487,7 @@ mod tests {
                 .map(|gate| {
                     let strength = match gate.strength {
                         Strength::Soft => "soft",
+                        Strength::Optional => "optional",
                         Strength::Declared => "declared",
                     };
                     format!("{strength} {} ({})", gate.condition, gate.because)

@@ -98,6 +98,8 @@ pub enum Protocol {
 pub enum Strength {
     /// The file says so: the dependent is not started.
     Declared,
+    /// The file says so with `required: false`: a warning, and the dependent is started.
+    Optional,
     /// dco inferred it: a warning, and the dependent is started.
     Soft,
 }

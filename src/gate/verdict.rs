@@ -133,7 +133,7 @@ pub fn verdict(
             let limit = own.unwrap_or(soft_limit);
             pending.iter().all(|replica| replica.age + waited >= limit)
         }
-        Strength::Declared => own.is_some_and(|limit| waited >= limit),
+        Strength::Declared | Strength::Optional => own.is_some_and(|limit| waited >= limit),
     };
     match expired {
         true => Verdict::TimedOut,

@@ -68,7 +68,11 @@ pub fn down(world: &World<'_>, policy: &DownPolicy) -> Plan {
         }
     }
     if policy.orphans == Orphans::Remove {
-        for container in super::orphans(world) {
+        // One-offs go with their service, even those that run still.
+        let one_offs = world.observed.containers.iter().filter(|container| {
+            container.one_off && (chosen.contains(&container.service)) && is_up(container.state)
+        });
+        for container in one_offs.chain(super::orphans(world)) {
             down.container(container, policy.grace, (Cause::Orphan, Volumes::Keep));
         }
     }

@@ -126,13 +126,19 @@ fn hook(
 pub fn stop(world: &World<'_>, services: &BTreeSet<ServiceName>, grace: Option<Duration>) -> Plan {
     let mut steps = Builder::default();
     let mut stops = Stops::default();
+    let mut stopped = Vec::new();
     for (name, containers) in reverse(world, &selected(world, services)) {
         for container in containers {
-            stops.stop(&mut steps, world, container, (Cause::Requested, grace));
+            let stop = stops.stop(&mut steps, world, container, (Cause::Requested, grace));
+            if stop.is_empty() {
+                stopped.push((container.name.clone(), "Stopped"));
+            }
         }
         stops.pass_on(world, &name);
     }
-    steps.finish()
+    let mut plan = steps.finish();
+    plan.unchanged = stopped;
+    plan
 }
 
 /// What a simple verb does to every container that is in the right state.
@@ -160,7 +166,8 @@ pub fn signal(world: &World<'_>, services: &BTreeSet<ServiceName>, signal: &Sign
                     signal: name.clone(),
                 }
             }
-            (Signal::Pause, State::Running) => Action::Pause { container: target },
+            // The engine refuses to freeze what is frozen, as scripts expect.
+            (Signal::Pause, State::Running | State::Paused) => Action::Pause { container: target },
             (Signal::Unpause, State::Paused) => Action::Unpause { container: target },
             _ => continue,
         };
@@ -185,7 +192,7 @@ pub fn start(
         let wanted = world.project.services.get(name).map_or(0, super::scale);
         if wanted > 0 && !containers.contains_key(name.as_str()) {
             return Err(
-                Diagnostic::error(format!("service `{name}` has no container to start"))
+                Diagnostic::error(format!("service \"{name}\" has no container to start"))
                     .hint(format!("`dco up -d {name}` creates it")),
             );
         }
@@ -358,7 +365,7 @@ impl<'a> Starts<'a> {
                 .of(name)
                 .filter(|edge| edge.dependency == *dependency)
                 .flat_map(|edge| edge.gates.clone())
-                .filter(|gate| there || gate.strength == Strength::Declared)
+                .filter(|gate| there || gate.strength != Strength::Soft)
                 .collect();
             for gate in &gates {
                 ready.push(self.await_gate(gate, &starts));

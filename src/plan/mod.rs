@@ -49,8 +49,8 @@ use crate::project::Project;
 pub struct Plan {
     /// The steps; `StepId(n)` is `steps[n - 1]`.
     pub steps: Vec<Step>,
-    /// The names of the containers that run and stay as they are; `up` only.
-    pub unchanged: Vec<String>,
+    /// The names of the containers that are as they should be, and Compose's word for how they are.
+    pub unchanged: Vec<(String, &'static str)>,
 }
 
 /// The number of a step, from 1, as the plan prints it.

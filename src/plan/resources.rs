@@ -96,9 +96,10 @@ enum Found<'a, T> {
 }
 
 fn missing(kind: &str, name: &str) -> Diagnostic {
-    Diagnostic::error(format!(
-        "{kind} `{name}` is declared as external, and the engine has none of that name"
-    ))
+    Diagnostic::error(match kind {
+        "volume" => format!("external volume \"{name}\" not found"),
+        _ => format!("{kind} {name} declared as external, but could not be found"),
+    })
     .hint(format!(
         "create it with `docker {kind} create {name}`, or remove `external: true`"
     ))

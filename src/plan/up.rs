@@ -71,10 +71,11 @@ pub fn up(world: &World<'_>, policy: &UpPolicy) -> Result<Plan, Diagnostic> {
 }
 
 /// The containers that run and need nothing.
-fn unchanged(fates: &Fates<'_>) -> Vec<String> {
+fn unchanged(fates: &Fates<'_>) -> Vec<(String, &'static str)> {
     let replicas = fates.values().flat_map(|fate| &fate.replicas);
     let kept = replicas.filter(|one| matches!(one.fate, Fate::Keep(_)));
-    kept.map(|one| one.replica.name.clone()).collect()
+    kept.map(|one| (one.replica.name.clone(), "Running"))
+        .collect()
 }
 
 /// A plan for `up` in the making.

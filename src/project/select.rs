@@ -50,6 +50,25 @@ impl Project {
         self
     }
 
+    /// Turns on the profiles of the services that are named.
+    ///
+    /// # Errors
+    /// A name that no service bears.
+    pub fn with_enabled(mut self, names: &[String]) -> Result<Self, Diagnostic> {
+        let mut profiles = self.profiles.clone();
+        for name in names {
+            match self.disabled_services.get(name.as_str()) {
+                Some(service) => profiles.extend(service.profiles.iter().cloned()),
+                None if self.services.contains_key(name.as_str()) => {}
+                None => return Err(self.no_such_service(name)),
+            }
+        }
+        if profiles.len() > self.profiles.len() {
+            self = self.with_profiles(profiles);
+        }
+        Ok(self)
+    }
+
     /// Keeps the services that are named and what comes along with them; all, where none is named.
     ///
     /// Naming a service turns its profiles on. A name may hold `*`, `?` and `[…]`.

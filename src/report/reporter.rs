@@ -86,6 +86,15 @@ impl Reporter {
         Ok(())
     }
 
+    /// Writes data to standard error, in its order beside that of [`Self::write_out`].
+    pub fn write_err(&self, bytes: &[u8]) -> anyhow::Result<()> {
+        match &self.live {
+            Some(live) => live.write(Stream::Err, bytes)?,
+            None => std::io::stderr().lock().write_all(bytes)?,
+        }
+        Ok(())
+    }
+
     /// Ends the live tree, where there is one; a later event begins another.
     pub fn settle(&self) -> anyhow::Result<()> {
         match &self.live {

@@ -27,6 +27,7 @@ mod ready;
 mod recreate;
 mod registry;
 mod run;
+mod scripts;
 mod settle;
 mod stats;
 mod switches;

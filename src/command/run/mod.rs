@@ -251,7 +251,7 @@ impl Front<'_> {
     /// Runs the service's `post_start` hooks.
     async fn hook(&self) -> Result<()> {
         for (index, hook) in self.hooks.iter().enumerate() {
-            let code = match run_hook(self.engine, self.id, hook).await {
+            let code = match run_hook(self.engine, self.id, hook, &|_| {}).await {
                 Ok(code) => code,
                 // A short command may have ended before.
                 Err(error) if error.is_conflict() || error.is_not_found() => return Ok(()),

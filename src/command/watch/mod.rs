@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use anyhow::{Context as _, Result, bail};
+use tokio::sync::oneshot;
 
 use self::hands::Plans;
 use self::voice::{Manner, Voice};
@@ -74,6 +75,24 @@ pub struct Args {
     /// Whether a reaction is under way: the logs beside it have to wait for it.
     #[arg(skip)]
     pub(super) busy: Rc<Cell<bool>>,
+
+    #[arg(skip)]
+    enabled: Enabled,
+}
+
+/// Whoever waits for the watch to see every change from then on.
+#[derive(Debug, Default)]
+struct Enabled(RefCell<Option<oneshot::Sender<()>>>);
+
+impl Enabled {
+    async fn tell(&self) {
+        let waiting = self.0.borrow_mut().take();
+        if let Some(waiting) = waiting {
+            // One that is gone waits no more.
+            let _ = waiting.send(());
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 impl Args {
@@ -136,13 +155,22 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
 }
 
 /// Watches while an attached `up` shows its logs; how that one ends is how both end.
+///
+/// The logs begin once no change is missed any more: who sees them may edit.
 pub(super) async fn beside(
     args: &Args,
     cx: &Context,
     logs: impl Future<Output = Result<ExitCode>>,
 ) -> Result<ExitCode> {
-    let mut logs = std::pin::pin!(logs);
+    let (waiting, enabled) = oneshot::channel();
+    args.enabled.0.replace(Some(waiting));
+    let mut logs = std::pin::pin!(async {
+        // A watch that ended before it saw anything keeps nobody from the logs.
+        let _ = enabled.await;
+        logs.await
+    });
     tokio::select! {
+        biased;
         ended = &mut logs => ended,
         watch = Box::pin(run(args, cx)) => match watch {
             Err(error) if error.downcast_ref::<crate::report::Exit>().is_none() => Err(error),
@@ -168,6 +196,7 @@ async fn watch(args: &Args, cx: &Context, project: Project) -> Result<ExitCode> 
     let mut source = Source::new(rules.roots.clone());
     let memory = RefCell::new(Memory::default());
     initial::sync(&engine, &project, &memory).await?;
+    args.enabled.tell().await;
     voice.say("Watch enabled");
     let lifetime = match args.with_project {
         true => Lifetime::Project,

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::compose;
 use crate::convert::label;
 use crate::diagnostic::Diagnostic;
 use crate::plan::Observed;
@@ -32,6 +33,7 @@ pub(super) fn home(project: &Project, observed: &Observed) -> Home {
             Some((labels.get(label::WORKING_DIR)?.as_str(), files))
         })
         .filter(|(there, _)| !is_same(Path::new(there), &project.working_dir))
+        .filter(|(there, _)| bears(Path::new(there), &project.name))
         .collect();
     let mut home = Home::Here;
     for (there, files) in others {
@@ -43,6 +45,13 @@ pub(super) fn home(project: &Project, observed: &Observed) -> Home {
         }
     }
     home
+}
+
+/// Whether a directory's name is the project's. Where it is not, somebody chose the name there, and
+/// means to share it.
+fn bears(there: &Path, project: &str) -> bool {
+    let name = there.file_name().map(|name| name.to_string_lossy());
+    name.is_some_and(|name| compose::normalize_name(&name) == project)
 }
 
 /// Whether two paths are one directory: by device and inode, else by their real paths.
@@ -116,6 +125,7 @@ mod tests {
         let link = root.path().join("link");
         std::os::unix::fs::symlink(&here, &link).unwrap();
         let mut project = Project {
+            name: "app".into(),
             working_dir: here.clone(),
             ..Project::default()
         };
@@ -130,6 +140,10 @@ mod tests {
             home(&project, &observed(&other)),
             Home::Elsewhere(other.clone())
         );
+        let named = root.path().join("b/named-app-by-hand");
+        std::fs::create_dir_all(&named).unwrap();
+        std::fs::write(named.join("compose.yaml"), "").unwrap();
+        assert_eq!(home(&project, &observed(&named)), Home::Here);
         project.name_origin = NameOrigin::File;
         assert_eq!(home(&project, &observed(&other)), Home::Here);
     }

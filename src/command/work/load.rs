@@ -79,15 +79,16 @@ impl Context {
         Ok(project)
     }
 
-    /// The project's files, or with `-p` and no `-f` its name alone; also where there is no file
-    /// and the environment names the project.
-    pub(crate) fn project_or_name(&self) -> Result<Source> {
+    /// The project's files, or with `-p` and no `-f` its name alone; also where the files are of no
+    /// use and the environment names the project. The profiles of services that are named are on.
+    pub(crate) fn project_or_name(&self, services: &[String]) -> Result<Source> {
         let globals = &self.globals;
         let files = !globals.file.is_empty() || self.env.get("COMPOSE_FILE").is_some();
         if let Some(name) = globals.project_name.as_ref().filter(|_| !files) {
             return Ok(Source::Name(name.to_lowercase()));
         }
-        match self.load_model() {
+        let loaded = self.load_model();
+        match loaded.and_then(|project| Ok(project.with_enabled(services)?)) {
             Ok(project) => Ok(Source::Loaded(Box::new(project))),
             Err(error) => match self.env.get("COMPOSE_PROJECT_NAME") {
                 Some(name) => Ok(Source::Name(name.to_lowercase())),

@@ -60,6 +60,27 @@ pub(super) struct Manner<'m> {
     pub(super) one_off: Option<&'m OneOff>,
     /// As which command it is remembered; none for the one that was called.
     pub(super) verb: Option<&'static str>,
+    /// Who shows what hooks say inside containers; nobody does without.
+    pub(super) hooks: Option<&'m HookSayings>,
+}
+
+/// Lines of hooks on their way to whoever shows logs: a container's name, and the line.
+pub(super) type HookSayings = tokio::sync::mpsc::UnboundedSender<(String, String)>;
+
+impl Manner<'_> {
+    /// The events, without what is not shown and with hooks' words to who shows those.
+    fn events(&self, events: Events) -> Events {
+        let events = self.quiet.hush(events);
+        let hooks = self.hooks.cloned();
+        Events::new(move |event| match (event, &hooks) {
+            (Event::HookSaid { container, line }, Some(hooks)) => {
+                // Whoever listened is gone, and nobody reads it any more.
+                let _ = hooks.send((container, line));
+            }
+            (Event::HookSaid { .. }, None) => {}
+            (event, _) => events.emit(event),
+        })
+    }
 }
 
 /// What of the engine's progress is not shown.
@@ -208,6 +229,23 @@ impl<'c> Work<'c> {
             .collect())
     }
 
+    /// The same for a verb that leaves alone what is not there; none where nothing is left of what
+    /// was named. Of a project without files nobody knows which services it has.
+    pub(super) fn named_or_gone(&self, names: &[String]) -> Result<Option<BTreeSet<ServiceName>>> {
+        if !self.project.compose_files.is_empty() {
+            return self.named(names).map(Some);
+        }
+        let known = &self.project.services;
+        let (there, gone): (Vec<_>, Vec<_>) =
+            (names.iter().cloned()).partition(|name| known.contains_key(name.as_str()));
+        for name in &gone {
+            let warning = Diagnostic::warning(format!("no such service: {name}"));
+            self.cx.reporter().show(&warning);
+        }
+        let nothing = there.is_empty() && !gone.is_empty();
+        Ok((!nothing).then(|| there.into_iter().map(ServiceName::from).collect()))
+    }
+
     /// Keeps a project that only has its directory's name from taking over another's containers.
     fn guard(&self) -> Result<()> {
         let adopts = self.cx.globals.adopt || self.cx.env.is_on("DCO_ADOPT");
@@ -232,8 +270,8 @@ impl<'c> Work<'c> {
     pub(super) async fn execute(&self, plan: &Plan, manner: Manner<'_>) -> Result<Report> {
         self.guard()?;
         let mut interrupts = Interrupts::listen()?;
-        for name in &plan.unchanged {
-            self.say_running(name);
+        for (name, state) in &plan.unchanged {
+            self.say_unchanged(name, state);
         }
         let proxy = self.proxy();
         let builds = Builds::open(
@@ -263,7 +301,7 @@ impl<'c> Work<'c> {
                     true => Checks::Off,
                     false => Checks::Before,
                 },
-                events: manner.quiet.hush(self.cx.events()),
+                events: manner.events(self.cx.events()),
                 stamps: &self.prints,
                 surroundings: self.surroundings(&proxy),
                 anonymous: manner.anonymous,
@@ -355,11 +393,11 @@ impl<'c> Work<'c> {
         peers
     }
 
-    fn say_running(&self, name: &str) {
+    fn say_unchanged(&self, name: &str, state: &str) {
         self.cx.events().emit(Event::Progress {
             resource: Resource::Container(name.to_owned()),
             status: Status::Done,
-            text: "Running".into(),
+            text: state.to_owned(),
             details: String::new(),
             transfer: None,
         });

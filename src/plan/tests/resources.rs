@@ -29,7 +29,7 @@ fn what_is_external_has_to_be_there() {
     assert_eq!(
         stage.up(),
         "\
-error: network `app_default` is declared as external, and the engine has none of that name
+error: network app_default declared as external, but could not be found
 hint: create it with `docker network create app_default`, or remove `external: true`"
     );
     stage.resources();

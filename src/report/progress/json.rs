@@ -46,6 +46,10 @@ pub fn json(event: &Event, dry_run: bool) -> String {
             put("parent_id", service.to_string().into());
             put("text", line.clone().into());
         }
+        Event::HookSaid { container, line } => {
+            put("parent_id", container.clone().into());
+            put("text", line.clone().into());
+        }
         Event::StillWaiting {
             dependent,
             target,

@@ -35,7 +35,7 @@ pub fn plain(event: &Event, dry_run: bool) -> Option<String> {
             elapsed,
         } => still_waiting(dependent, target, *elapsed),
         Event::Note(text) => text.clone(),
-        Event::Diagnostic(_) => return None,
+        Event::HookSaid { .. } | Event::Diagnostic(_) => return None,
     };
     Some(text)
 }

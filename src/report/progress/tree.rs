@@ -125,6 +125,7 @@ impl Tree {
                     .push_back(console::strip_ansi_codes(line).into_owned());
             }
             Event::HookOutput { .. }
+            | Event::HookSaid { .. }
             | Event::Note(_)
             | Event::Diagnostic(_)
             | Event::StillWaiting { .. } => {}

@@ -330,3 +330,37 @@ fn a_project_without_rules_says_so() {
         said.stderr
     );
 }
+
+#[test]
+fn a_pipe_gets_the_words_of_docker_compose_and_what_commands_say() {
+    let project = Project::new("words").file(
+        "compose.yaml",
+        "services:
+  web:
+    build: {dockerfile_inline: 'FROM busybox'}
+    init: true
+    command: [sleep, '300']
+    stop_grace_period: 1s
+    develop:
+      watch:
+        - {path: src, target: /src, action: sync+restart}
+        - {path: exec, target: /exec, action: sync+exec, exec: {command: echo it ran}, x-initialSync: true}
+        - {path: made, action: rebuild}
+",
+    );
+    for folder in ["src", "exec", "made"] {
+        project.write(&format!("{folder}/file"), "1");
+    }
+    let watching = Watching::start(&project, &["watch"]);
+    watching.until_says(
+        "x-initialSync is DEPRECATED, please use the official `initial_sync` attribute",
+    );
+    project.write("src/file", "2");
+    watching.until_says("Syncing service \"web\" after 1 changes were detected");
+    watching.until_says("service(s) [\"web\"] restarted");
+    project.write("exec/file", "2");
+    watching.until_says("it ran");
+    project.write("made/file", "2");
+    watching.until_says("Rebuilding service(s) [\"web\"] after changes were detected...");
+    watching.until_says("service(s) [\"web\"] successfully built");
+}

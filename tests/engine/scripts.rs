@@ -1,0 +1,163 @@
+//! What scripts and test suites written for Docker Compose look for: its words and its streams.
+
+use crate::support::Project;
+
+const SLEEPER: &str = "image: busybox, init: true, command: [sleep, '300']";
+
+#[test]
+fn settings_in_the_env_file_beside_the_compose_file_count_from_another_folder() {
+    let project = Project::new("settings")
+        .file("sub/.env", "COMPOSE_REMOVE_ORPHANS=true\n")
+        .file("sub/compose.yaml", &format!("services:\n  web: {{{SLEEPER}}}\n  once: {{image: busybox, command: [echo, hi], profiles: [off]}}\n"));
+    let name = project.name().to_owned();
+    let dco = |args: &[&str]| {
+        let all = [&["-f", "sub/compose.yaml", "-p", &name], args].concat();
+        project.dco(&all).ok()
+    };
+    dco(&["run", "once"]);
+    assert!(dco(&["ps", "--all"]).stdout.contains("once-run"));
+    dco(&["up", "-d"]);
+    assert!(!dco(&["ps", "--all"]).stdout.contains("once-run"));
+}
+
+#[test]
+fn an_optional_dependency_that_fails_is_warned_of_and_stops_nobody() {
+    let project = Project::new("optional").file(
+        "compose.yaml",
+        &format!(
+            "services:
+  web:
+    image: busybox
+    init: true
+    command: [sleep, '300']
+    depends_on:
+      db: {{condition: service_healthy, required: false}}
+      init: {{condition: service_completed_successfully, required: false}}
+  db: {{{SLEEPER}}}
+  init: {{image: busybox, command: [sh, -c, 'exit 3']}}
+"
+        ),
+    );
+    let done = project.dco(&["up", "-d", "--no-settle"]).ok();
+    let name = project.name();
+    for said in [
+        format!(
+            "optional dependency \"db\" failed to start: container {name}-db-1 has no healthcheck configured"
+        ),
+        "optional dependency \"init\" didn't complete successfully: exit 3".to_owned(),
+    ] {
+        assert!(done.stderr.contains(&said), "{said}\n{}", done.stderr);
+    }
+    assert_eq!(project.inspect("web")["State"]["Running"], true);
+}
+
+#[test]
+fn an_attached_up_keeps_the_streams_apart_and_shows_what_stop_hooks_say() {
+    let project = Project::new("streams").file(
+        "compose.yaml",
+        "services:
+  first:
+    image: busybox
+    command: [sh, -c, 'echo to-out; echo to-err >&2; sleep 1']
+  second:
+    image: busybox
+    init: true
+    command: [sleep, '300']
+    stop_grace_period: 1s
+    pre_stop:
+      - command: [echo, the hook speaks]
+",
+    );
+    let done = project.dco(&["up", "--abort-on-container-exit"]).ok();
+    let shown = format!("stdout:\n{}\nstderr:\n{}", done.stdout, done.stderr);
+    assert!(done.stdout.contains("| to-out\n"), "{shown}");
+    assert!(!done.stdout.contains("to-err"), "{shown}");
+    assert!(done.stderr.contains("| to-err\n"), "{shown}");
+    assert!(
+        done.stdout.contains("second-1 ->  | the hook speaks\n"),
+        "{shown}"
+    );
+    // The one that ended by itself counts as stopped too.
+    for service in ["first", "second"] {
+        let word = format!("Container {}-{service}-1  Stopped", project.name());
+        assert!(done.stderr.contains(&word), "{shown}");
+    }
+}
+
+#[test]
+fn naming_a_service_turns_its_profile_on_for_every_verb() {
+    let project = Project::new("profiled").file(
+        "compose.yaml",
+        &format!("services:\n  web: {{{SLEEPER}, profiles: [off], stop_grace_period: 1s}}\n"),
+    );
+    for verb in [
+        &["up", "-d", "web"][..],
+        &["stop", "web"],
+        &["start", "web"],
+        &["restart", "web"],
+        &["pause", "web"],
+        &["unpause", "web"],
+        &["kill", "web"],
+        &["rm", "-f", "web"],
+    ] {
+        project.dco(verb).ok();
+    }
+    assert!(project.containers().is_empty());
+    let done = project.dco(&["stop", "nobody"]).exits(1);
+    assert!(
+        done.stderr.contains("no such service: nobody"),
+        "{}",
+        done.stderr
+    );
+    // With a name of its own, nobody knows which services the project has.
+    let done = project.env("COMPOSE_PROJECT_NAME", "dcot-unknown");
+    done.dco(&["pause", "nobody"]).ok();
+}
+
+#[test]
+fn pausing_what_is_paused_is_refused_and_stopping_what_is_stopped_is_told() {
+    let project = Project::new("twice").file(
+        "compose.yaml",
+        &format!("services:\n  web: {{{SLEEPER}, stop_grace_period: 1s}}\n"),
+    );
+    project.dco(&["up", "-d"]).ok();
+    project.dco(&["pause", "web"]).ok();
+    let done = project.dco(&["pause", "web"]).exits(1);
+    assert!(done.stderr.contains("already paused"), "{}", done.stderr);
+    project.dco(&["unpause", "web"]).ok();
+    let word = format!("Container {}-web-1  Stopped", project.name());
+    for _ in 0..2 {
+        let done = project.dco(&["stop", "web"]).ok();
+        assert!(done.stderr.contains(&word), "{}", done.stderr);
+    }
+}
+
+#[test]
+fn down_takes_one_offs_that_run_along_with_orphans() {
+    let project = Project::new("oneoffs").file(
+        "compose.yaml",
+        &format!("services:\n  web: {{{SLEEPER}, stop_grace_period: 1s}}\n"),
+    );
+    project.dco(&["run", "-d", "web"]).ok();
+    project.dco(&["down"]);
+    assert_eq!(project.containers().len(), 1);
+    project.dco(&["down", "--remove-orphans"]).ok();
+    assert!(project.containers().is_empty());
+}
+
+#[test]
+fn a_project_of_resources_alone_is_made_with_all_resources() {
+    let project = Project::new("resources").file(
+        "compose.yaml",
+        "services: {}\nvolumes: {data: {}}\nnetworks: {net: {}}\n",
+    );
+    let done = project.dco(&["up", "-d"]).exits(1);
+    assert!(
+        done.stderr.contains("no service selected"),
+        "{}",
+        done.stderr
+    );
+    project.dco(&["--all-resources", "up", "-d"]).ok();
+    assert_eq!(project.volumes().len(), 1);
+    assert_eq!(project.networks().len(), 1);
+}
