@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::edges::{Dependent, targets};
+use super::dependent::{Dependent, targets};
 use super::hosts::{self, Form, Named};
 use super::{Because, PortTarget, Protocol, nginx, table, waiters};
 use crate::diagnostic::{Place, SourceFile};

@@ -3,6 +3,7 @@
 //! | module | what lives there |
 //! |---|---|
 //! | [`edges`] | from a project to its edges, each with the gates that stand on it |
+//! | `dependent` | one service's part of them |
 //! | `mentions`, `directory` | where a service names another one, and which one a name means |
 //! | `hosts` | where a text names a host: URLs, `name:port`, keyword lists |
 //! | `waiters` | where a command waits by itself: `wait-for-it db:5432 -- …` |
@@ -21,6 +22,7 @@ use crate::project::Duration;
 
 pub mod card;
 pub mod checks;
+mod dependent;
 mod directory;
 pub mod edges;
 mod hosts;

@@ -46,6 +46,11 @@ pub enum Failure {
         /// The container's name.
         container: String,
     },
+    /// Nobody can tell what a container listens on.
+    Unseen {
+        /// The container's name.
+        container: String,
+    },
     /// A container is gone.
     Gone {
         /// The container's name.
@@ -104,6 +109,8 @@ pub enum Answer {
     Yes,
     /// There is nothing to ask for: the image declares no port.
     NothingToAsk,
+    /// Nobody here can tell: the engine is on another machine, and the image has no shell.
+    Unseen,
 }
 
 /// The verdict on a gate after `waited`, over all replicas of the dependency.
@@ -177,6 +184,10 @@ fn of_one(gate: &Gate, replica: &Observation) -> Verdict {
                 match replica.answer {
                     Answer::No => Verdict::Pending,
                     Answer::Yes | Answer::NothingToAsk => Verdict::Ready,
+                    Answer::Unseen if gate.strength == Strength::Soft => Verdict::Ready,
+                    Answer::Unseen => Verdict::Failed(Failure::Unseen {
+                        container: container(),
+                    }),
                 }
             }
         },
@@ -219,6 +230,10 @@ impl fmt::Display for Failure {
             Self::NoHealthcheck { container } => {
                 write!(f, "container {container} has no healthcheck configured")
             }
+            Self::Unseen { container } => write!(
+                f,
+                "what container {container} listens on cannot be seen: the engine is on another machine, and the image has no shell"
+            ),
             Self::Gone { container } => write!(f, "container {container} is gone"),
         }
     }
@@ -261,6 +276,27 @@ mod tests {
 
     fn of(gate: &Gate, replica: Observation, waited: u64) -> Verdict {
         verdict(gate, &[replica], S(waited), SOFT_LIMIT)
+    }
+
+    #[test]
+    fn what_nobody_can_see_passes_softly_and_fails_where_the_file_asks_for_it() {
+        let unseen = Observation {
+            container: "a-db-1".into(),
+            life: Life::Running,
+            health: None,
+            answer: Answer::Unseen,
+            age: Duration::ZERO,
+        };
+        let of = |strength| {
+            let gate = gate(Condition::Listening(vec![PortTarget::tcp(5432)]), strength);
+            verdict(&gate, std::slice::from_ref(&unseen), S(0), SOFT_LIMIT)
+        };
+        assert_eq!(of(Strength::Soft), Verdict::Ready);
+        let container = "a-db-1".to_owned();
+        assert_eq!(
+            of(Strength::Declared),
+            Verdict::Failed(Failure::Unseen { container })
+        );
     }
 
     #[test]

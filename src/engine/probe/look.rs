@@ -117,7 +117,7 @@ impl Look {
         match self.listeners(ports).await {
             Some(found) if answers(&found, ports, reach) => Answer::Yes,
             Some(_) => Answer::No,
-            None => Answer::NothingToAsk,
+            None => Answer::Unseen,
         }
     }
 

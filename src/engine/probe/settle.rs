@@ -85,7 +85,9 @@ async fn published(
         Life::Created | Life::RestartDue => {}
         // A service behind another one's namespace, or a proxy of the host, is reached as well.
         Life::Running => match one.listening(ports, Reach::Network).await {
-            Answer::Yes | Answer::NothingToAsk => return Some(Return::Ready(waited)),
+            Answer::Yes | Answer::NothingToAsk | Answer::Unseen => {
+                return Some(Return::Ready(waited));
+            }
             Answer::No => {}
         },
     }

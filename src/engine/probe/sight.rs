@@ -244,7 +244,7 @@ impl Watched {
         match self.listening(&ports, reach).await {
             Answer::No => return Answer::No,
             // A remote engine and an image without a shell: only the request itself can tell.
-            Answer::NothingToAsk => {}
+            Answer::NothingToAsk | Answer::Unseen => {}
             Answer::Yes if target.encrypted => return Answer::Yes,
             Answer::Yes => {}
         }

@@ -95,6 +95,6 @@ fn wait_ends_with_every_service_up_or_healthy() {
     stage.policy.wait = Some(crate::plan::Wait::default());
     assert_eq!(
         stage.up(),
-        "#1 await db healthy  (--wait)\n#2 await web running  (--wait)\n"
+        "#1 await db healthy  (--wait)\n#2 await web running or done  (--wait)\n"
     );
 }
