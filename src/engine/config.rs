@@ -22,6 +22,8 @@ pub struct DockerConfig {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct ConfigFile {
+    /// Where plugins are looked for first.
+    pub cli_plugins_extra_dirs: Vec<String>,
     /// The context that `docker context use` chose.
     pub current_context: Option<String>,
     /// The keys that leave a container's terminal.

@@ -53,33 +53,35 @@ impl Store {
         while text.len() > MOST_BYTES && history.shrink() {
             text = serde_json::to_vec(&history)?;
         }
-        self.write(&text)
+        write_whole(&self.path, &text)
     }
+}
 
-    /// Writes beside the file and renames: readers see the old one or the new one.
-    fn write(&self, text: &[u8]) -> io::Result<()> {
-        let folder = self.path.parent().unwrap_or(Path::new("/"));
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)?;
-        let part = self
-            .path
-            .with_extension(format!("part-{}", std::process::id()));
-        let written = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&part)
-            .and_then(|mut file| file.write_all(text))
-            .and_then(|()| fs::rename(&part, &self.path));
-        if written.is_err() {
-            // What is left of it takes room where there may be none.
-            let _ = fs::remove_file(&part);
-        }
-        written
+/// Writes a file that only its owner reads: beside it and renamed, so that readers see the old one
+/// or the new one.
+///
+/// # Errors
+/// The folder or the file cannot be written.
+pub fn write_whole(path: &Path, text: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    let part = path.with_extension(format!("part-{}", std::process::id()));
+    let written = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&part)
+        .and_then(|mut file| file.write_all(text))
+        .and_then(|()| fs::rename(&part, path));
+    if written.is_err() {
+        // What is left of it takes room where there may be none.
+        let _ = fs::remove_file(&part);
     }
+    written
 }
 
 fn salt() -> io::Result<String> {

@@ -167,3 +167,37 @@ fn a_state_folder_that_cannot_be_written_costs_one_line() {
     assert!(lines[0].starts_with("what was done is not remembered: "));
     project.dco(&["why", "web"]).ok();
 }
+
+#[test]
+fn labels_are_those_of_the_compose_that_is_installed_here() {
+    let project = Project::new("plugin").file("compose.yaml", &file(0, "old"));
+    let plugin = |project: &Project, vendor: &str, version: &str| {
+        let folder = project
+            .dir()
+            .with_file_name(".home")
+            .join(".docker/cli-plugins");
+        std::fs::create_dir_all(&folder).expect("a folder for plugins");
+        let path = folder.join("docker-compose");
+        let script = format!(
+            "#!/bin/sh\necho asked >> {}\necho '{{\"Vendor\":\"{vendor}\",\"Version\":\"{version}\"}}'\n",
+            project.path("asked").display()
+        );
+        std::fs::write(&path, script).expect("a plugin");
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("its mode");
+    };
+    let label = |project: &Project| {
+        project.inspect("db")["Config"]["Labels"]["com.docker.compose.version"].clone()
+    };
+    let make = |project: &Project| project.dco(&["create", "--force-recreate", "db"]).ok();
+    make(&project);
+    assert_eq!(label(&project), "5.5.0");
+    plugin(&project, "Docker Inc.", "v2.38.1");
+    make(&project);
+    assert_eq!(label(&project), "2.38.1");
+    make(&project);
+    let asked = std::fs::read_to_string(project.path("asked")).expect("it was asked");
+    assert_eq!(asked.lines().count(), 1, "it is asked once");
+    plugin(&project, "dco", "2.40.3-of-dco-itself");
+    make(&project);
+    assert_eq!(label(&project), "5.5.0");
+}

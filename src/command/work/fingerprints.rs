@@ -18,11 +18,20 @@ pub(crate) struct Fingerprints {
 }
 
 impl Fingerprints {
-    /// The form that `DCO_COMPOSE_HASH` asks for, else that of Compose 5.
+    /// The form that `DCO_COMPOSE_HASH` asks for, else that of the Docker Compose that is installed,
+    /// else that of Compose 5.
     pub(crate) fn choose(cx: &Context) -> Result<Self> {
         let form = match cx.env.get("DCO_COMPOSE_HASH") {
             Some(text) => text.parse().map_err(|error: String| anyhow!(error))?,
-            None => HashForm::default(),
+            None => match super::plugin::installed(cx) {
+                Some(version) => {
+                    return Ok(Self {
+                        form: HashForm::of_version(&version),
+                        version,
+                    });
+                }
+                None => HashForm::default(),
+            },
         };
         let version = match form {
             HashForm::Two => "2.40.3",

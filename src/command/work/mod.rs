@@ -5,6 +5,7 @@ mod identity;
 mod inspected;
 mod load;
 mod memory;
+mod plugin;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
