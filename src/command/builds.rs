@@ -1,7 +1,8 @@
 //! What the verbs that build have in common: who builds, with what, and what is remembered of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use super::Context;
 use super::work::{Fingerprints, proxies};
@@ -15,6 +16,7 @@ use crate::name::{ImageId, ServiceName};
 use crate::plan::Observed;
 use crate::plan::fresh::{Recipe, changed, edited_in_vain};
 use crate::project::{Mapping, MountType, Project};
+use crate::report::ProgressMode;
 
 /// Builds the images of a project's services.
 pub(super) struct Builds<'a> {
@@ -27,7 +29,12 @@ pub(super) struct Builds<'a> {
     stamp: Stamp,
     numbers: BuildNumbers,
     recipes: Option<Recipes>,
+    /// Whether the builder's output is gone from the screen when a build ends.
+    output_vanishes: bool,
 }
+
+/// As many of the builder's last lines are told where a build fails and its output is gone.
+const LAST_LINES: usize = 20;
 
 impl<'a> Builds<'a> {
     /// Asks the engine who builds there.
@@ -47,6 +54,7 @@ impl<'a> Builds<'a> {
             recipes: cx.state_dir().map(|state| Recipes::below(&state)),
             events: cx.events(),
             numbers: BuildNumbers::default(),
+            output_vanishes: cx.style().progress == ProgressMode::Tty,
             engine,
             project,
             options,
@@ -80,7 +88,14 @@ impl<'a> Builds<'a> {
         };
         // Read before the build: what is saved meanwhile makes the image stale, not fresh.
         let taken = self.recipe(name, &build, None);
+        let last: Mutex<VecDeque<String>> = Mutex::default();
         let say = |line: String| {
+            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+            last.push_back(console::strip_ansi_codes(&line).into_owned());
+            if last.len() > LAST_LINES {
+                last.pop_front();
+            }
+            drop(last);
             self.events.emit(Event::BuildOutput {
                 service: name.clone(),
                 line,
@@ -91,7 +106,23 @@ impl<'a> Builds<'a> {
             numbers: &self.numbers,
             say: &say,
         };
-        let image = self.engine.build_image(&job, self.by).await?;
+        let built = self.engine.build_image(&job, self.by).await;
+        let image = built.map_err(|failure| match failure {
+            BuildFailure::Build {
+                service,
+                message,
+                code,
+                spot,
+                ..
+            } if self.output_vanishes => BuildFailure::Build {
+                service,
+                message,
+                code,
+                spot,
+                output: last.into_inner().unwrap_or_default().into(),
+            },
+            other => other,
+        })?;
         if let (Some(recipes), Some(taken)) = (&self.recipes, taken) {
             // Memory lost is a rebuild missed, and no reason to fail.
             if let Err(error) = recipes.put(&image, &taken) {

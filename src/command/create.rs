@@ -29,6 +29,7 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     let mut project = cx.load_project(&args.services, Along::Dependencies)?;
     super::up::refuse_foreign(&project)?;
     scale(&mut project, &args.shape.scale)?;
+    super::providers::up(cx, &mut project).await?;
     let source = Source::Loaded(Box::new(project));
     let work = Work::open(cx, source, Waits::Compose).await?;
     let mut policy = args.shape.policy(cx)?;

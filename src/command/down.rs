@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use super::Context;
 use super::work::{Manner, Work, grace};
+use super::{Context, providers};
 use crate::diagnostic::Diagnostic;
 use crate::gate::Waits;
 use crate::plan::{self, DownImages, DownPolicy, DownVolumes, Orphans};
@@ -85,5 +85,7 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         super::watch::end_watcher(cx, &work.project)?;
     }
     work.execute(&plan, Manner::default()).await?;
+    let services = work.graph.with_dependents(&policy.services);
+    providers::end(cx, &work.project, (providers::Ask::Down, &services)).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -51,6 +51,7 @@ mod plan;
 mod port;
 mod preferences;
 mod project;
+mod providers;
 mod ps;
 mod pull;
 mod push;

@@ -40,6 +40,7 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     };
     let mut project = cx.load_project(&names, along)?;
     super::up::scale(&mut project, &args.scales)?;
+    super::providers::up(cx, &mut project).await?;
     let source = Source::Loaded(Box::new(project));
     let work = Work::open(cx, source, waits(cx, false)).await?;
     let mut policy = UpPolicy {

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use super::Context;
 use super::work::{Manner, Work, grace};
+use super::{Context, providers};
 use crate::plan;
 
 /// Stop containers
@@ -35,5 +35,6 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         super::watch::end_watcher(cx, &work.project)?;
     }
     work.execute(&plan, Manner::default()).await?;
+    providers::end(cx, &work.project, (providers::Ask::Stop, &services)).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 use super::Context;
 use super::attached::{Company, Ending, Hooks, Show, Watched, follow};
 use super::consent::volumes_to_rebuild;
+use super::providers;
 use super::settle::{Firmness, settle};
 use super::work::{Manner, Quiet, Source, Work, grace, is_strict, waits};
 use crate::diagnostic::Diagnostic;
@@ -198,6 +199,7 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         build_what_is_watched(&mut project);
     }
     scale(&mut project, &args.shape.scale)?;
+    providers::up(cx, &mut project).await?;
     let source = Source::Loaded(Box::new(project));
     let work = Work::open(cx, source, waits(cx, args.no_infer)).await?;
     let mut policy = args.policy(cx, &work)?;
@@ -444,15 +446,6 @@ fn build_what_is_watched(project: &mut Project) {
 /// Refuses what other programs would have to do, rather than to pass it over.
 pub(super) fn refuse_foreign(project: &Project) -> Result<()> {
     for (name, service) in &project.services {
-        if let Some(provider) = &service.provider {
-            return Err(Diagnostic::error(format!(
-                "service `{name}` is given by `{}`, a provider: these are not supported yet",
-                provider.r#type
-            ))
-            .at(project.place(&["services", name, "provider"]))
-            .hint("name the other services on the command line, with `--no-deps` where they depend on it")
-            .into());
-        }
         if !service.models.is_empty() {
             return Err(Diagnostic::error(format!(
                 "service `{name}` asks for a model: these are not supported yet"

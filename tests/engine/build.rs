@@ -136,3 +136,19 @@ fn freshness_can_be_turned_off() {
     project.dco(&["up", "-d"]).ok();
     assert_eq!(ids(&project), first);
 }
+
+#[test]
+fn what_a_builder_said_last_outlives_the_live_tree() {
+    let project = Project::new("last-words").file(
+        "compose.yaml",
+        "services:\n  web:\n    build:\n      dockerfile_inline: |\n        FROM busybox\n        \
+         RUN seq 1 40; echo the last of its words; exit 3\n",
+    );
+    let (code, screen) = project.terminal(&["up", "-d"]).end();
+    assert_eq!(code, 1, "{screen}");
+    let after = screen.rsplit("cannot be built").next().unwrap_or_default();
+    assert!(after.contains("output:"), "{screen}");
+    assert!(after.contains("the last of its words"), "{screen}");
+    let piped = project.dco(&["up", "-d"]).exits(1);
+    assert!(!piped.stderr.contains("output:"), "{}", piped.stderr);
+}

@@ -22,6 +22,7 @@ mod identity;
 mod lists;
 mod logs;
 mod probe;
+mod providers;
 mod pull;
 mod ready;
 mod recreate;

@@ -17,6 +17,7 @@ use futures_util::future::LocalBoxFuture;
 
 pub(super) use fingerprints::Fingerprints;
 pub(super) use load::Source;
+pub(super) use plugin::plugin_folders;
 
 use super::Context;
 use super::builds::Builds;

@@ -43,14 +43,20 @@ struct Known {
     version: Option<String>,
 }
 
-/// The version of the plugin that `docker compose` runs, such as `2.40.3`; none without one.
-///
-/// It is asked once, and again when the file is another.
-pub(super) fn installed(cx: &Context) -> Option<String> {
+/// The folders of docker's plugins, in the order in which the docker CLI looks.
+pub(in crate::command) fn plugin_folders(cx: &Context) -> Vec<PathBuf> {
     let config = cx.docker_config();
     let extra = config.file.cli_plugins_extra_dirs.iter().map(PathBuf::from);
     let own = [config.dir.join("cli-plugins")];
     let folders = extra.chain(own).chain(SYSTEM.map(PathBuf::from));
+    folders.collect()
+}
+
+/// The version of the plugin that `docker compose` runs, such as `2.40.3`; none without one.
+///
+/// It is asked once, and again when the file is another.
+pub(super) fn installed(cx: &Context) -> Option<String> {
+    let folders = plugin_folders(cx).into_iter();
     let (path, found) = folders.map(|folder| folder.join(NAME)).find_map(|path| {
         let found = std::fs::metadata(&path).ok()?;
         found.is_file().then_some((path, found))

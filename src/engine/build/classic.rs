@@ -82,6 +82,7 @@ async fn follow(engine: &Engine, job: &Job<'_>, call: Call) -> Result<ImageId, F
                 message: error.message.or(message.error).unwrap_or_default(),
                 code: error.code.filter(|code| *code != 0).unwrap_or(1),
                 spot: None,
+                output: Vec::new(),
             });
         }
         if let Some(aux) = message.aux {

@@ -60,7 +60,9 @@ pub enum Failure {
         /// The exit code of a step, where the builder tells it; else 1.
         code: i64,
         /// Where in the Dockerfile.
-        spot: Option<Spot>,
+        spot: Option<Box<Spot>>,
+        /// The last lines of the builder's output, where nothing else shows them any more.
+        output: Vec<String>,
     },
 }
 
@@ -129,11 +131,19 @@ impl Failure {
                 service,
                 message,
                 spot,
+                output,
                 ..
             } => {
-                let diagnostic =
-                    Diagnostic::error(format!("service `{service}` cannot be built: {message}"));
-                match spot.as_ref().and_then(Spot::place) {
+                let mut text = format!("service `{service}` cannot be built: {message}");
+                if !output.is_empty() {
+                    text.push_str("\n  output:");
+                }
+                for line in output {
+                    text.push_str("\n    ");
+                    text.push_str(line.trim_end());
+                }
+                let diagnostic = Diagnostic::error(text);
+                match spot.as_deref().and_then(Spot::place) {
                     Some(place) => diagnostic.at(place),
                     None => diagnostic,
                 }
@@ -202,17 +212,20 @@ mod tests {
             service: "web".into(),
             message: "failed to solve: exit code: 3".into(),
             code: 3,
-            spot: Some(Spot {
+            spot: Some(Box::new(Spot {
                 file: "Dockerfile".into(),
                 text: "FROM busybox\nRUN exit 3\n".into(),
                 lines: 2..=2,
-            }),
+            })),
+            output: vec!["#5 0.1 said".into()],
         };
         assert_eq!(failure.exit_code(), 3);
         assert_eq!(
             failure.diagnostic().to_string(),
             "\
 error: service `web` cannot be built: failed to solve: exit code: 3
+         output:
+           #5 0.1 said
  --> Dockerfile:2:1
   |
 2 | RUN exit 3

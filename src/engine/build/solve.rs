@@ -359,7 +359,8 @@ fn failure(build: &ImageBuild, status: &Status) -> Failure {
         service: build.service.clone(),
         message: format!("failed to solve: {}", status.message),
         code: 1,
-        spot,
+        spot: spot.map(Box::new),
+        output: Vec::new(),
     }
 }
 

@@ -40,10 +40,21 @@ pub fn plain(event: &Event, dry_run: bool) -> Option<String> {
     Some(text)
 }
 
-/// Whether Compose writes the word in its second column: of services it does so for builds.
+/// Whether Compose writes the word in its second column: of services it does so for builds
+/// and providers.
 fn has_state(resource: &Resource, text: &str) -> bool {
     match resource {
-        Resource::Service { .. } => matches!(text, "Building" | "Built"),
+        Resource::Service { .. } => matches!(
+            text,
+            "Building"
+                | "Built"
+                | "Creating"
+                | "Created"
+                | "Removing"
+                | "Removed"
+                | "Stopping"
+                | "Stopped"
+        ),
         Resource::Layer { .. } => false,
         _ => true,
     }

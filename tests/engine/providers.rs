@@ -1,0 +1,136 @@
+//! Services that another program gives.
+
+use std::os::unix::fs::PermissionsExt;
+
+use crate::support::Project;
+
+const COMPOSE: &str = "\
+services:
+  app:
+    image: busybox
+    command: sh -c 'env | grep -E \"^(DB|CACHE|RAW)_\" | sort'
+    depends_on: [db, cache]
+  cache:
+    provider: {type: magic}
+  db:
+    provider:
+      type: magic
+      options: {kind: sql, size: 3, unknown: x}
+";
+
+const MAGIC: &str = r#"#!/bin/sh
+[ "$2" = metadata ] && { echo '{"description":"magic","up":{"parameters":[{"name":"kind"},{"name":"size"}]},"down":{"parameters":[]},"stop":{"parameters":[]}}'; exit; }
+echo "$@" >> HERE/asked
+case "$3" in
+up)
+  for last; do :; done
+  echo '{"type":"debug","message":"nobody sees this"}'
+  echo '{"type":"info","message":"half way"}'
+  echo "{\"type\":\"setenv\",\"message\":\"URL=magic://$last/a=b\"}"
+  echo "{\"type\":\"rawsetenv\",\"message\":\"RAW_$last=1\"}" ;;
+esac
+"#;
+
+fn project(script: &str) -> Project {
+    let project = Project::new("provider").file("compose.yaml", COMPOSE);
+    let plugins = project
+        .dir()
+        .with_file_name(".home")
+        .join(".docker/cli-plugins");
+    std::fs::create_dir_all(&plugins).expect("a folder for plugins");
+    let path = plugins.join("docker-magic");
+    let here = project.dir().display().to_string();
+    std::fs::write(&path, script.replace("HERE", &here)).expect("a plugin");
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("its mode");
+    project
+}
+
+fn asked(project: &Project) -> Vec<String> {
+    let text = std::fs::read_to_string(project.path("asked")).unwrap_or_default();
+    let _ = std::fs::remove_file(project.path("asked"));
+    let mut lines: Vec<String> = text
+        .lines()
+        .map(|line| line.replace(project.name(), "P"))
+        .collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn a_provider_is_asked_and_what_it_says_reaches_its_dependents() {
+    let project = project(MAGIC);
+    let up = project.dco(&["up"]).ok();
+    for line in [
+        "CACHE_URL=magic://cache/a=b",
+        "DB_URL=magic://db/a=b",
+        "RAW_cache=1",
+        "RAW_db=1",
+    ] {
+        assert!(
+            up.stdout.contains(&format!("app-1  | {line}\n")),
+            "{}",
+            up.stdout
+        );
+    }
+    for line in [" db  Creating\n", " db  half way\n", " db  Created\n"] {
+        assert!(up.stderr.contains(line), "{line:?} in {}", up.stderr);
+    }
+    assert!(!up.stderr.contains("nobody sees this"));
+    assert_eq!(
+        asked(&project),
+        [
+            "compose --project-name=P up --kind=sql --size=3 db",
+            "compose --project-name=P up cache"
+        ]
+    );
+    let first = project.inspect("app")["Id"].clone();
+    project.dco(&["create"]).ok();
+    assert_eq!(
+        project.inspect("app")["Id"],
+        first,
+        "it says the same again"
+    );
+    asked(&project);
+    project.dco(&["--dry-run", "up"]).ok();
+    assert!(asked(&project).is_empty(), "a dry run asks nobody");
+    project.dco(&["stop"]).ok();
+    project.dco(&["down"]).ok();
+    assert_eq!(
+        asked(&project),
+        [
+            "compose --project-name=P down cache",
+            "compose --project-name=P down db",
+            "compose --project-name=P stop cache",
+            "compose --project-name=P stop db"
+        ]
+    );
+}
+
+#[test]
+fn a_provider_that_fails_or_is_not_there_stops_up_with_its_place() {
+    let fails = project(
+        "#!/bin/sh\n[ $2 = metadata ] && exit 1\necho '{\"type\":\"error\",\"message\":\"no credit\"}'\n",
+    );
+    let failed = fails.dco(&["up", "-d"]).exits(1).stderr;
+    assert!(
+        failed.contains("error: no credit\n --> compose.yaml:"),
+        "{failed}"
+    );
+    assert!(fails.containers().is_empty());
+    let dies = project("#!/bin/sh\n[ $2 = metadata ] && exit 1\necho broken >&2; exit 3\n");
+    let failed = dies.dco(&["up", "-d"]).exits(1).stderr;
+    assert!(
+        failed.contains("error: failed to create service provider: exit status: 3: broken\n"),
+        "{failed}"
+    );
+    let none = Project::new("provider-none").file(
+        "compose.yaml",
+        "services:\n  db:\n    provider: {type: dco-test-nowhere}\n",
+    );
+    let failed = none.dco(&["up", "-d"]).exits(1).stderr;
+    assert!(
+        failed
+            .starts_with("error: exec: \"dco-test-nowhere\": executable file not found in $PATH\n"),
+        "{failed}"
+    );
+}
