@@ -64,6 +64,12 @@ bench: ## times dco beside Docker Compose and the engine's own limit (BENCH="up 
 	@$(ENGINE) env DCO_BIN=$(abspath $(DCO)) PEER_2=$(PEERS)/compose-2.40 PEER_1=$(PEERS)/compose-1.29 \
 		$(CARGO) bench --locked --profile fast --bench compare -- $(if $(BENCH),"$(BENCH)")
 
+.PHONY: bench-reload
+bench-reload: release ## times a save until it is live, beside Docker Compose and the engine's own calls
+	@$(PEERS_INSTALL) $(PEERS) >/dev/null
+	@$(IMAGES) busybox python:3
+	@$(ENGINE) env DCO_BIN=$(abspath $(DCO)) PEER_2=$(PEERS)/compose-2.40 $(CARGO) test --locked --bench reload
+
 .PHONY: soak
 soak: ## long runs: cold starts of the example in a row, how exact gates are (SOAK=gates), storms of changes under `sync` (SOAK=name for one)
 	@$(IMAGES) $(TEST_IMAGES)

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use self::hands::Plans;
 use self::voice::{Manner, Voice};
+use super::work::is_strict;
 use super::{Context, interrupted};
 use crate::compose;
 use crate::diagnostic::Diagnostic;
@@ -244,6 +245,9 @@ async fn watch(args: &Args, cx: &Context, project: Project) -> Result<ExitCode> 
 
 /// What is watched for a project: for its services, and the files that it is read from.
 async fn rules(cx: &Context, engine: &Engine, project: &Project) -> Result<Rules> {
+    if is_strict(cx) {
+        return Ok(Rules::of(project, Wanted::Declared, &|_| Vec::new())?);
+    }
     let volumes = image_volumes(engine, project).await;
     let mut rules = Rules::of(project, Wanted::BindMounts, &|name| volumes(name))?;
     let model = compose::load(&cx.load_request()?)?;
