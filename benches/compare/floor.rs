@@ -165,7 +165,14 @@ impl Floor {
             connection.call("POST", &format!("/containers/{name}/stop"), "");
             connection.call("DELETE", &format!("/containers/{name}?v=0"), "");
         });
-        Connection::open().call("DELETE", &format!("/networks/{}", self.network), "");
+        let path = format!("/networks/{}", self.network);
+        let answer = Connection::open().send("DELETE", &path, "");
+        // Docker 20.10 now and then forgets an endpoint; the time is the same.
+        assert!(
+            answer.status < 400 || answer.body.contains("has active endpoints"),
+            "DELETE {path}: {}",
+            answer.body
+        );
     }
 }
 

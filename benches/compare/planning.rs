@@ -1,8 +1,8 @@
 //! How long the decisions take, inside the process: a thousand services against a thousand
-//! containers, with nobody to compare with but the clock.
+//! containers, with nobody to compare with but the processor's clock.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::Duration;
 
 use dco::compose::{self, Options, Request};
 use dco::convert::label;
@@ -86,9 +86,9 @@ pub fn rows(name: &str, text: &str, runs: usize) -> Vec<Row> {
 fn timed(name: &str, runs: usize, job: &dyn Fn()) -> Row {
     let mut times = Vec::new();
     for _ in 0..runs {
-        let begun = Instant::now();
+        let begun = processor_time();
         job();
-        times.push(begun.elapsed().as_secs_f64() * 1e3);
+        times.push((processor_time() - begun).as_secs_f64() * 1e3);
     }
     let time = median(times);
     Row {
@@ -100,6 +100,19 @@ fn timed(name: &str, runs: usize, job: &dyn Fn()) -> Row {
             time.is_some_and(|time| time <= MOST),
         )),
     }
+}
+
+/// What this thread has computed so far: what else the machine does is no part of it.
+fn processor_time() -> Duration {
+    // SAFETY: an all-zero timespec is a valid value, and the pointer outlives the call.
+    let time = unsafe {
+        let mut time: libc::timespec = std::mem::zeroed();
+        let done = libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time);
+        assert_eq!(done, 0, "clock_gettime");
+        time
+    };
+    let nanos = u32::try_from(time.tv_nsec).unwrap_or_default();
+    Duration::new(time.tv_sec.unsigned_abs(), nanos)
 }
 
 fn load(text: &str) -> Project {
