@@ -277,8 +277,8 @@ fn a_change_of_branches_arrives_whole() {
 fn the_tutorial_is_live_with_its_terminal_closed() {
     let project = Project::new("live");
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/django");
-    super::copy(&example, &project, "");
-    let port = super::free_port();
+    super::tutorial::copy(&example, &project, "");
+    let port = super::tutorial::free_port();
     let file = fs::read_to_string(project.path("docker-compose.yml")).unwrap();
     let file = file.replace("8000:8000", &format!("{port}:8000"));
     project.write("docker-compose.yml", &file);
@@ -291,7 +291,7 @@ fn the_tutorial_is_live_with_its_terminal_closed() {
         let id = project.inspect(service)["Id"].as_str().unwrap().to_owned();
         engine::get(&format!("/containers/{id}/json"))
     };
-    let page = || std::panic::catch_unwind(|| super::page(port)).unwrap_or_default();
+    let page = || std::panic::catch_unwind(|| super::tutorial::page(port)).unwrap_or_default();
     let shows = |text: &str| {
         until(CALM * 2, text, || page().contains(text).then_some(()));
     };
