@@ -66,6 +66,8 @@ pub enum Kind {
     Own,
     /// The way to the engine: what else fails because of that is not worth telling.
     EngineLost,
+    /// Something that was there when the command looked, and is no more: a second look may help.
+    Vanished,
 }
 
 /// One thing to say, with its places and hints.
@@ -191,6 +193,13 @@ impl std::error::Error for Diagnostic {}
 /// Several independent diagnostics, in the order of their places.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics(pub Vec<Diagnostic>);
+
+impl Diagnostics {
+    /// Whether all that went wrong is that something vanished.
+    pub fn are_of_what_vanished(&self) -> bool {
+        self.0.iter().all(|one| one.kind == Kind::Vanished)
+    }
+}
 
 impl From<Diagnostic> for Diagnostics {
     fn from(one: Diagnostic) -> Self {

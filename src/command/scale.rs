@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use super::Context;
-use super::work::{Manner, Source, Work, waits};
+use super::work::{Manner, Source, Work, look_again, waits};
 use crate::execute::Cleanup;
 use crate::name::ServiceName;
 use crate::plan::UpPolicy;
@@ -27,6 +27,10 @@ pub struct Args {
 
 /// Makes as many containers of each service as are asked for.
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
+    look_again(cx, async || attempt(args, cx).await).await
+}
+
+async fn attempt(args: &Args, cx: &Context) -> Result<ExitCode> {
     let mut names = Vec::new();
     for text in &args.scales {
         match text.split_once('=') {

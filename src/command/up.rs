@@ -10,7 +10,7 @@ use super::attached::{Company, Ending, Hooks, Show, Watched, follow};
 use super::consent::volumes_to_rebuild;
 use super::providers;
 use super::settle::{Firmness, settle};
-use super::work::{Manner, Quiet, Source, Work, grace, is_strict, waits};
+use super::work::{Manner, Quiet, Source, Work, grace, is_strict, look_again, waits};
 use crate::diagnostic::Diagnostic;
 use crate::execute::{Cleanup, Report};
 use crate::lint::lint;
@@ -186,6 +186,61 @@ pub struct Shape {
 
 /// Makes the environment what the file asks for.
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
+    let up = look_again(cx, async || bring_up(args, cx).await).await?;
+    let Some(Up {
+        work,
+        report,
+        since,
+        wait,
+        hooks,
+    }) = up
+    else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    if args.no_start {
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !args.detach && !args.wait {
+        let watched = args.watched(&work, &report);
+        let after = args.after();
+        let show = Show {
+            busy: Rc::clone(&after.busy),
+            ..args.show(cx, &work, since)
+        };
+        let logs = follow(cx, &work, watched, show, hooks);
+        return match args.live {
+            true => super::watch::beside(&after, cx, logs).await,
+            false => logs.await,
+        };
+    }
+    if !args.no_wait && !args.no_settle && !is_strict(cx) {
+        let firmness = match wait {
+            Some(wait) => Firmness::firm(wait, &report),
+            None => Firmness::Soft,
+        };
+        settle(&work, &report, firmness).await?;
+    }
+    if args.live {
+        cx.reporter().settle()?;
+        return Box::pin(super::watch::run(&args.after(), cx)).await;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What was brought up.
+struct Up<'c> {
+    work: Work<'c>,
+    report: Report,
+    /// When that began.
+    since: jiff::Timestamp,
+    /// `--wait`.
+    wait: Option<Wait>,
+    /// What hooks said.
+    hooks: Hooks,
+}
+
+/// Loads, observes, plans and executes; nothing where only the plan is wanted.
+async fn bring_up<'c>(args: &Args, cx: &'c Context) -> Result<Option<Up<'c>>> {
     let along = match args.no_deps {
         true => Along::Nothing,
         false => Along::Dependencies,
@@ -206,7 +261,8 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     policy.rebuild_volumes = volumes_to_rebuild(cx, &work, args.shape.yes)?;
     let plan = work.plan_up(&mut policy).await?;
     if cx.globals.dry_run {
-        return super::plan::show(&plan);
+        super::plan::show(&plan)?;
+        return Ok(None);
     }
     warn_of_orphans(cx, &work, policy.orphans);
     if !is_strict(cx) {
@@ -226,34 +282,13 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     };
     let since = jiff::Timestamp::now();
     let report = work.execute(&plan, manner).await?;
-    if policy.extent == Extent::Create {
-        return Ok(ExitCode::SUCCESS);
-    }
-    if !args.detach && !args.wait {
-        let watched = args.watched(&work, &report);
-        let after = args.after();
-        let show = Show {
-            busy: Rc::clone(&after.busy),
-            ..args.show(cx, &work, since)
-        };
-        let logs = follow(cx, &work, watched, show, hooks);
-        return match args.live {
-            true => super::watch::beside(&after, cx, logs).await,
-            false => logs.await,
-        };
-    }
-    if !args.no_wait && !args.no_settle && !is_strict(cx) {
-        let firmness = match policy.wait {
-            Some(wait) => Firmness::firm(wait, &report),
-            None => Firmness::Soft,
-        };
-        settle(&work, &report, firmness).await?;
-    }
-    if args.live {
-        cx.reporter().settle()?;
-        return Box::pin(super::watch::run(&args.after(), cx)).await;
-    }
-    Ok(ExitCode::SUCCESS)
+    Ok(Some(Up {
+        work,
+        report,
+        since,
+        wait: policy.wait,
+        hooks,
+    }))
 }
 
 impl Args {

@@ -39,7 +39,10 @@ pub use error::{Error, Result};
 pub use exec::Attach;
 pub use images::{Progress, ProgressError, ProgressTransfer};
 pub use logins::{Known, Login, Logins};
-pub use observe::{Wanted, container, exit_code, health, image, observe, watch_project};
+pub use observe::{
+    Ending, Wanted, container, endings, exit_code, health, image, observe, since_1970,
+    watch_project,
+};
 pub use streams::{
     Bytes, Channel, Chunk, Framing, Hijacked, HijackedOutput, Input, LogLine, LogLines, LogRange,
     Message, Messages, Output,

@@ -2,8 +2,10 @@
 //! side by side, and none per object where the lists answer.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use bollard::models::{ContainerSummary, ImageInspect};
+use futures_util::StreamExt;
 use futures_util::future::try_join_all;
 
 use super::containers::{Filters, Which, labelled};
@@ -104,12 +106,78 @@ pub async fn watch_project(engine: &Engine, project: &str) -> Result<Messages<En
     engine.events(&which).await
 }
 
-/// Now, as the engine takes it: seconds and nanoseconds since 1970.
+/// A signal that asks a container to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// When it was sent, since 1970.
+    pub at: Duration,
+    /// Whether the container ended since.
+    pub ended: bool,
+}
+
+/// The containers that were sent a signal to end since then and were not started again, by what
+/// the engine remembers: a command that was killed leaves stops under way. None where its clock is another machine's.
+///
+/// # Errors
+///
+/// The engine's.
+pub async fn endings(
+    engine: &Engine,
+    project: &str,
+    since: Duration,
+) -> Result<BTreeMap<ContainerId, Ending>> {
+    /// HUP, USR1 and USR2 ask for something else; 37 is systemd's.
+    const SIGNALS: [&str; 6] = ["2", "3", "9", "15", "28", "37"];
+    let mut endings = BTreeMap::new();
+    if !matches!(engine.endpoint(), Endpoint::Unix(_)) {
+        return Ok(endings);
+    }
+    let mut filters = labelled(format!("{PROJECT}={project}"));
+    filters.insert("type".to_owned(), vec!["container".to_owned()]);
+    filters.insert(
+        "event".to_owned(),
+        vec!["kill".to_owned(), "die".to_owned()],
+    );
+    let which = EventsSince {
+        since: Some(stamp(since)),
+        until: Some(now()),
+        filters,
+    };
+    let mut events = engine.events(&which).await?;
+    while let Some(event) = events.next().await {
+        let event = event?;
+        let id = ContainerId::from(event.actor.id.as_str());
+        let asked = |signal| SIGNALS.contains(&signal);
+        match event.action.as_str() {
+            "start" => drop(endings.remove(&id)),
+            "die" => {
+                let known = endings.entry(id);
+                known.and_modify(|one: &mut Ending| one.ended = true);
+            }
+            _ if event.attribute("signal").is_some_and(asked) => {
+                let at = Duration::from_nanos(event.time_nano.unsigned_abs());
+                endings.entry(id).or_insert(Ending { at, ended: false });
+            }
+            _ => {}
+        }
+    }
+    Ok(endings)
+}
+
+/// The time by this machine's clock.
+pub fn since_1970() -> Duration {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.unwrap_or_default()
+}
+
+/// Now, as the engine takes it.
 fn now() -> String {
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
-    format!("{}.{:09}", now.as_secs(), now.subsec_nanos())
+    stamp(since_1970())
+}
+
+/// Seconds and nanoseconds.
+fn stamp(time: Duration) -> String {
+    format!("{}.{:09}", time.as_secs(), time.subsec_nanos())
 }
 
 async fn find_image(engine: &Engine, reference: &str) -> Result<Option<(String, Image)>> {

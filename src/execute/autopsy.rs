@@ -141,7 +141,7 @@ impl Autopsy<'_> {
         id: Option<&ContainerId>,
         plain: Diagnostic,
     ) -> Diagnostic {
-        if plain.kind == Kind::EngineLost {
+        if plain.kind != Kind::Own {
             return plain;
         }
         let taken = self.engine.taken_port(&plain.message).await;

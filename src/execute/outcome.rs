@@ -99,6 +99,11 @@ impl Report {
         self.interrupts == 0 && self.steps.iter().all(|step| step.outcome.lets_on())
     }
 
+    /// Whether a call was made whose end nobody saw.
+    pub fn has_lost_the_engine(&self) -> bool {
+        self.failures().any(|(_, one)| one.kind == Kind::EngineLost)
+    }
+
     /// The failures, in the plan's order.
     pub fn failures(&self) -> impl Iterator<Item = (StepId, &Diagnostic)> {
         self.steps.iter().filter_map(|step| match &step.outcome {

@@ -124,6 +124,12 @@ pub(super) fn is_going(error: &Error) -> bool {
     says(error, "is already in progress")
 }
 
+/// A container, or the network that it is started on, is gone or about to be.
+pub(super) fn has_vanished(error: &Error) -> bool {
+    let gone = says(error, "No such container") || says(error, "network ");
+    error.is_not_found() && gone || says(error, "marked for removal")
+}
+
 /// In the words of Docker 20.10, and of 25 and later.
 pub(super) fn is_running(error: &Error) -> bool {
     says(error, "a running container") || says(error, "container is running")

@@ -27,7 +27,7 @@ impl Site<'_> {
                 Ok(())
             }
             Err(error) => {
-                let plain = self.failed(resource(), &error);
+                let plain = self.failed_on(resource(), &error);
                 Err(self.refused(service, Some(&subject.id), plain).await)
             }
         }

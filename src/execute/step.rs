@@ -1,8 +1,8 @@
 //! One action becomes the engine calls that do it, and the words that say so.
 
-use super::resources::{is_going, is_not_connected, is_running};
+use super::resources::{has_vanished, is_going, is_not_connected, is_running};
 use super::site::{Site, Subject};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Kind};
 use crate::engine::{Error, Removal, Until};
 use crate::event::{Event, Resource, Status};
 use crate::plan::{Action, Cause, Plan, Step, Volumes};
@@ -180,7 +180,19 @@ impl Site<'_> {
                 Ok(())
             }
             (Ok(()), None) => Ok(()),
-            (Err(error), _) => Err(self.failed(resource(), &error)),
+            (Err(error), _) => Err(self.failed_on(resource(), &error)),
+        }
+    }
+
+    /// The same as [`Self::failed`] for something that the snapshot showed: it may have vanished.
+    pub(super) fn failed_on(&self, resource: Resource, error: &Error) -> Diagnostic {
+        let diagnostic = self.failed(resource, error);
+        match has_vanished(error) {
+            true => Diagnostic {
+                kind: Kind::Vanished,
+                ..diagnostic
+            },
+            false => diagnostic,
         }
     }
 

@@ -172,6 +172,12 @@ impl Shared {
         due
     }
 
+    /// Kills the program; what it has sent and the engine has not got is lost with it.
+    fn kill(&self) {
+        self.dead.store(true, Ordering::SeqCst);
+        self.signal(libc::SIGKILL);
+    }
+
     fn signal(&self, number: i32) {
         let child = self.child.lock().expect("its lock");
         let id = child.as_ref().map(Child::id);
@@ -224,6 +230,9 @@ fn converse(shared: &Shared, client: UnixStream) -> std::io::Result<()> {
                 }
                 _ => {}
             }
+            if shared.dead.load(Ordering::SeqCst) {
+                return Ok(());
+            }
             to_engine.write_all(&request.bytes)?;
             request.body(&mut from_client, &mut to_engine)?;
             let Some(answer) = Head::read(&mut from_engine)? else {
@@ -237,14 +246,14 @@ fn converse(shared: &Shared, client: UnixStream) -> std::io::Result<()> {
                         answer.body(&mut from_engine, &mut whole)?;
                     }
                     match fault {
-                        Some(Fault::Kill) => shared.signal(libc::SIGKILL),
+                        Some(Fault::Kill) => shared.kill(),
                         Some(Fault::CutWithin) => to_client.write_all(&whole[..whole.len() / 2])?,
                         _ => {}
                     }
                     return Ok(());
                 }
                 Some(Fault::Kill) => {
-                    shared.signal(libc::SIGKILL);
+                    shared.kill();
                     return Ok(());
                 }
                 Some(Fault::CutAfter) => return Ok(()),

@@ -6,6 +6,7 @@ mod inspected;
 mod load;
 mod memory;
 mod plugin;
+mod rest;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -18,6 +19,8 @@ use futures_util::future::LocalBoxFuture;
 pub(super) use fingerprints::Fingerprints;
 pub(super) use load::Source;
 pub(super) use plugin::plugin_folders;
+use rest::Sign;
+pub(super) use rest::look_again;
 
 use super::Context;
 use super::builds::Builds;
@@ -27,7 +30,7 @@ use crate::convert::{
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile};
 use crate::engine::probe::Prober;
-use crate::engine::{Engine, Wanted, observe, watch_project};
+use crate::engine::{Engine, Wanted, observe, since_1970, watch_project};
 use crate::event::{Event, Events, Resource, Status};
 use crate::execute::{Autopsy, Checks, Cleanup, Interrupts, OneOff, Report, Site, Tools, execute};
 use crate::gate::{Edges, Origin, Reading, Waits, edges, verdict::SOFT_LIMIT};
@@ -47,6 +50,8 @@ pub(super) struct Work<'c> {
     pub(super) observed: Observed,
     pub(super) prober: Option<Prober>,
     prints: Fingerprints,
+    /// When this look was begun, if an earlier command was killed.
+    left_behind: Option<Duration>,
 }
 
 /// How a plan is done.
@@ -153,7 +158,14 @@ impl<'c> Work<'c> {
             )),
             false => None,
         };
-        let observed = observe(&engine, &wanted).await?;
+        let left = look == Look::Everything && Sign::is_left_behind(cx, &wanted.project);
+        let left_behind = left.then(since_1970);
+        let observed = match &source {
+            Source::Loaded(project) if left => {
+                rest::observe_at_rest(cx, &engine, (project, &wanted)).await?
+            }
+            _ => observe(&engine, &wanted).await?,
+        };
         let project = match source {
             Source::Loaded(mut project) => {
                 api_socket(&mut project, &registries(cx));
@@ -171,6 +183,7 @@ impl<'c> Work<'c> {
             edges,
             observed,
             prober,
+            left_behind,
         })
     }
 
@@ -317,14 +330,27 @@ impl<'c> Work<'c> {
             plan::peers(&self.project, &self.observed),
         );
         let began = jiff::Timestamp::now().as_millisecond();
+        let sign = match plan.is_empty() && self.left_behind.is_none() {
+            true => None,
+            false => Sign::raise(self.cx, &self.project.name),
+        };
         let report = execute(plan, &site, &mut interrupts).await;
         let verb = manner.verb.unwrap_or(&self.cx.verb);
         self.remember(Run::of(verb, began, plan, &report), plan, &report);
         let ready = readiness::of_plan(plan, &report);
         Readiness::of(self.cx, &self.project.name).remember(ready);
         if report.interrupts > 0 {
+            if let Some(sign) = sign.filter(|_| report.interrupts == 1) {
+                sign.lower();
+            }
             self.cx.reporter().settle()?;
             return Err(crate::report::Exit::interrupted().into());
+        }
+        if report.succeeded() {
+            self.check_unchanged(plan).await?;
+        }
+        if let Some(sign) = sign.filter(|_| !report.has_lost_the_engine()) {
+            sign.lower();
         }
         match report.succeeded() {
             true => Ok(report),
