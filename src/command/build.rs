@@ -30,9 +30,21 @@ pub struct Args {
     #[arg(long, value_name = "KEY=VALUE")]
     build_arg: Vec<String>,
 
-    /// Builder to use; the engine's own is the only one that dco knows
-    #[arg(long, hide = true)]
+    /// Builder to use; the engine's own (`default`) is the only one that dco knows
+    #[arg(long, value_name = "NAME")]
     builder: Option<String>,
+
+    /// Check the Dockerfiles only: needs docker buildx, and is not there
+    #[arg(long, hide = true)]
+    check: bool,
+
+    /// Print the bake file: needs docker buildx, and is not there
+    #[arg(long, hide = true)]
+    print: bool,
+
+    /// Push the images when they are built
+    #[arg(long)]
+    push: bool,
 
     /// Memory limit of build steps, for the classic builder
     #[arg(short, long, value_name = "BYTES", value_parser = bytes)]
@@ -73,6 +85,10 @@ struct Ignored {
     no_rm: bool,
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     parallel: Option<String>,
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    provenance: Option<String>,
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    sbom: Option<String>,
 }
 
 fn bytes(text: &str) -> Result<i64, String> {
@@ -85,6 +101,8 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         true => Along::Dependencies,
         false => Along::Nothing,
     };
+    args.refuse()?;
+    args.warn(cx);
     // Contexts may be other services' images, so the whole file is at hand.
     let all = cx.load_model()?;
     let named = cx.load_project(&args.services, along)?;
@@ -113,8 +131,9 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
             transfer: None,
         });
     };
-    let failed = build_all(&builds, &all, wanted, &say).await;
+    let failed = build_all(&builds, &all, (wanted, cx.at_once()?), &say).await;
     match failed {
+        None if args.push => super::push::built(&named, &engine, (args.quiet, cx)).await,
         None => Ok(ExitCode::SUCCESS),
         Some(failure) => {
             cx.reporter().settle()?;
@@ -129,7 +148,7 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
 async fn build_all(
     builds: &Builds<'_>,
     project: &Project,
-    mut due: BTreeSet<ServiceName>,
+    (mut due, at_once): (BTreeSet<ServiceName>, Option<usize>),
     say: &dyn Fn(&ServiceName, Status, &str),
 ) -> Option<crate::engine::BuildFailure> {
     let mut running = FuturesUnordered::new();
@@ -142,7 +161,8 @@ async fn build_all(
             .filter(|name| contexts(project, name).all(|other| !open.contains(&other)))
             .cloned()
             .collect();
-        for name in ready.into_iter().filter(|_| failed.is_none()) {
+        let room = at_once.map_or(usize::MAX, |limit| limit.saturating_sub(under_way.len()));
+        for name in ready.into_iter().filter(|_| failed.is_none()).take(room) {
             due.remove(&name);
             under_way.insert(name.clone());
             say(&name, Status::Working, "Building");
@@ -194,6 +214,45 @@ fn contexts(project: &Project, name: &ServiceName) -> impl Iterator<Item = Servi
 }
 
 impl Args {
+    /// Refuses what only docker buildx does.
+    fn refuse(&self) -> Result<()> {
+        let other = self.builder.as_deref();
+        let other = other.filter(|name| !matches!(*name, "" | "default"));
+        let (what, hint) = match (self.check, self.print, other) {
+            (true, ..) => (
+                "build --check".to_owned(),
+                "`docker buildx build --check .`",
+            ),
+            (_, true, _) => ("build --print".to_owned(), "`docker buildx bake --print`"),
+            (.., Some(name)) => (
+                format!("build --builder {name}"),
+                "`docker buildx bake --builder`",
+            ),
+            _ => return Ok(()),
+        };
+        Err(
+            Diagnostic::error(format!("`{what}` is not there: it needs docker buildx"))
+                .hint(format!(
+                    "{hint} does it; dco builds with the engine's own builder"
+                ))
+                .into(),
+        )
+    }
+
+    /// Says what is asked for in vain.
+    fn warn(&self, cx: &Context) {
+        for (given, name) in [
+            (&self.ignored.provenance, "--provenance"),
+            (&self.ignored.sbom, "--sbom"),
+        ] {
+            if given.as_deref().is_some_and(|given| given != "false") {
+                cx.reporter().show(&Diagnostic::warning(format!(
+                    "option '{name}' is ignored: the engine's own images carry no attestations"
+                )));
+            }
+        }
+    }
+
     fn options(&self) -> Result<BuildOptions> {
         let args = self.build_arg.iter().map(|arg| match arg.split_once('=') {
             Some((key, value)) => (key.to_owned(), Some(value.to_owned())),

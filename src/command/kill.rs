@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::Context;
 use super::work::{Manner, Work};
 use crate::event::Event;
-use crate::plan::{self, Signal};
+use crate::plan::{self, Plan, Signal};
 
 /// Send a signal to running containers
 #[derive(Debug, Default, clap::Args)]
@@ -16,7 +16,7 @@ pub struct Args {
     /// Services, all of them by default
     services: Vec<String>,
 
-    /// Remove containers whose service is not in the file
+    /// Also containers whose service is not in the file
     #[arg(long)]
     remove_orphans: bool,
 
@@ -33,17 +33,21 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     };
     let signal = Signal::Kill(args.signal.clone());
     let plan = work.plan(|world| plan::signal(world, &services, &signal));
+    let orphans = match args.remove_orphans || cx.env.is_on("COMPOSE_REMOVE_ORPHANS") {
+        true => work.plan(|world| plan::signal_orphans(world, &signal)),
+        false => Plan::default(),
+    };
     if cx.globals.dry_run {
-        return super::plan::show(&plan);
+        super::plan::show(&plan)?;
+        return super::plan::show(&orphans);
     }
-    if plan.is_empty() {
+    if plan.is_empty() && orphans.is_empty() {
         cx.events().emit(Event::Note("no container to kill".into()));
         return Ok(ExitCode::SUCCESS);
     }
     work.execute(&plan, Manner::default()).await?;
-    if args.remove_orphans || cx.env.is_on("COMPOSE_REMOVE_ORPHANS") {
-        let plan = work.plan(|world| plan::remove_orphans(world, None));
-        work.execute(&plan, Manner::default()).await?;
+    if !orphans.is_empty() {
+        work.execute(&orphans, Manner::default()).await?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -53,6 +53,7 @@ mod preferences;
 mod project;
 mod providers;
 mod ps;
+mod publish;
 mod pull;
 mod push;
 mod readiness;
@@ -214,6 +215,7 @@ const VERBS: &[Verb] = &[
     verb!(plan, "Show what `up` would do").own(),
     verb!(port, "Print the public port for a port binding"),
     verb!(ps, "List containers"),
+    verb!(publish, "Publish the project to a registry (not there)").hidden(),
     verb!(pull, "Pull the images of services"),
     verb!(push, "Push the images of services"),
     verb!(ready, "Wait until services, addresses and URLs are ready").own(),
@@ -241,6 +243,21 @@ const VERBS: &[Verb] = &[
     verb!(wait, "Block until containers of services stop"),
     verb!(why, "Show why a service runs the way it does").own(),
 ];
+
+/// The commands with the long names of their flags, hidden ones too; the flags before the verb under
+/// an empty name. What the table of compatibility is held against.
+pub fn flags() -> Vec<(&'static str, Vec<String>)> {
+    let of = |command: Command| -> Vec<String> {
+        let long = command.get_arguments().filter_map(|arg| arg.get_long());
+        let mut names: Vec<String> = long.map(str::to_owned).collect();
+        names.sort();
+        names
+    };
+    let verbs = VERBS.iter().map(|verb| (verb.name, of(verb.command())));
+    std::iter::once(("", of(parse::plain_root(Identity::Dco))))
+        .chain(verbs)
+        .collect()
+}
 
 /// Parses, dispatches, reports, and picks the exit code.
 pub fn main(args: Vec<OsString>) -> ExitCode {

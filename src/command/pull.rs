@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
+use futures_util::stream;
 
 use super::Context;
 use super::work::Quiet;
@@ -76,7 +76,8 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         engine: &engine,
         events: &events,
     };
-    let failed = pull(&project, &wanted, (&carrier, args)).await?;
+    let how = (&carrier, args, cx.at_once()?);
+    let failed = pull(&project, &wanted, how).await?;
     if failed.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
@@ -185,19 +186,22 @@ async fn is_here(engine: &Engine, image: &str) -> Result<bool> {
 async fn pull<'p>(
     project: &Project,
     wanted: &BTreeMap<&'p ServiceName, &'p Service>,
-    (carrier, args): (&Carrier<'_>, &Args),
+    (carrier, args, at_once): (&Carrier<'_>, &Args, Option<usize>),
 ) -> Result<BTreeMap<&'p ServiceName, Diagnostic>> {
     let mut left = wanted.clone();
-    let mut pulls = FuturesUnordered::new();
+    let mut pulls = Vec::new();
     for (&name, &service) in wanted {
-        say(
-            carrier.events,
-            (name, service),
-            (Status::Working, "Pulling", ""),
-        );
         let platform = platform(project, service);
-        pulls.push(async move { (name, carrier.pull(&service.image, platform).await) });
+        pulls.push(async move {
+            say(
+                carrier.events,
+                (name, service),
+                (Status::Working, "Pulling", ""),
+            );
+            (name, carrier.pull(&service.image, platform).await)
+        });
     }
+    let mut pulls = stream::iter(pulls).buffer_unordered(at_once.unwrap_or(usize::MAX));
     let mut failed = BTreeMap::new();
     while let Some((name, result)) = pulls.next().await {
         let service = wanted[name];

@@ -5,11 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
+use futures_util::stream;
 
 use super::Context;
 use super::work::Quiet;
 use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::engine::Engine;
 use crate::event::{Event, Events, Resource, Status};
 use crate::execute::Carrier;
 use crate::name::ServiceName;
@@ -69,7 +70,8 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         engine: &engine,
         events: &events,
     };
-    let failed = push(&wanted, &carrier, args.ignore_push_failures).await;
+    let how = (args.ignore_push_failures, cx.at_once()?);
+    let failed = push(&wanted, &carrier, how).await;
     if failed.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
@@ -82,6 +84,31 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         cx.reporter().show(&diagnostic);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Pushes what was built just now.
+pub(super) async fn built(
+    project: &Project,
+    engine: &Engine,
+    (quiet, cx): (bool, &Context),
+) -> Result<ExitCode> {
+    let events = match quiet {
+        true => Events::new(drop),
+        false => cx.events(),
+    };
+    let wanted = wanted(project, &Events::new(drop));
+    let carrier = Carrier {
+        engine,
+        events: &events,
+    };
+    let failed = push(&wanted, &carrier, (false, cx.at_once()?)).await;
+    match failed.is_empty() {
+        true => Ok(ExitCode::SUCCESS),
+        false => {
+            cx.reporter().settle()?;
+            Err(Diagnostics(failed).into())
+        }
+    }
 }
 
 impl Args {
@@ -121,14 +148,17 @@ fn wanted<'p>(project: &'p Project, events: &Events) -> Vec<Pushed<'p>> {
 
 /// Pushes side by side, and gives back what failed; unless failures are ignored the first ends the
 /// others.
-async fn push(wanted: &[Pushed<'_>], carrier: &Carrier<'_>, ignore: bool) -> Vec<Diagnostic> {
-    let mut pushes: FuturesUnordered<_> = wanted
-        .iter()
-        .map(|&one| async move {
-            say(carrier.events, one, (Status::Working, "Pushing", ""));
-            (one, carrier.push(one.1).await)
-        })
-        .collect();
+async fn push(
+    wanted: &[Pushed<'_>],
+    carrier: &Carrier<'_>,
+    (ignore, at_once): (bool, Option<usize>),
+) -> Vec<Diagnostic> {
+    let pushes = wanted.iter().map(|&one| async move {
+        say(carrier.events, one, (Status::Working, "Pushing", ""));
+        (one, carrier.push(one.1).await)
+    });
+    let pushes: Vec<_> = pushes.collect();
+    let mut pushes = stream::iter(pushes).buffer_unordered(at_once.unwrap_or(usize::MAX));
     let mut failed = Vec::new();
     while let Some((one, result)) = pushes.next().await {
         match result {

@@ -84,20 +84,6 @@ pub fn down(world: &World<'_>, policy: &DownPolicy) -> Plan {
     down.steps.finish()
 }
 
-/// Plans the removal of the containers whose service is gone, and of nothing else.
-pub fn remove_orphans(world: &World<'_>, grace: Option<Duration>) -> Plan {
-    let mut down = Down {
-        world,
-        steps: Builder::default(),
-        stops: Stops::default(),
-        removed: Vec::new(),
-    };
-    for container in super::orphans(world) {
-        down.container(container, grace, (Cause::Orphan, Volumes::Keep));
-    }
-    down.steps.finish()
-}
-
 /// The services that go down: not those whose profile is off, as in Docker Compose.
 fn chosen(world: &World<'_>, policy: &DownPolicy) -> BTreeSet<ServiceName> {
     let project = world.project;

@@ -157,23 +157,45 @@ pub fn signal(world: &World<'_>, services: &BTreeSet<ServiceName>, signal: &Sign
     let mut steps = Builder::default();
     let mut containers = reverse(world, &selected(world, services));
     containers.sort_by(|a, b| a.0.cmp(&b.0));
-    for container in containers.into_iter().flat_map(|(_, own)| own) {
-        let target = Target::of(container);
-        let action = match (signal, container.state) {
-            (Signal::Kill(name), State::Running | State::Paused | State::Restarting) => {
-                Action::Kill {
-                    container: target,
-                    signal: name.clone(),
-                }
-            }
-            // The engine refuses to freeze what is frozen, as scripts expect.
-            (Signal::Pause, State::Running | State::Paused) => Action::Pause { container: target },
-            (Signal::Unpause, State::Paused) => Action::Unpause { container: target },
-            _ => continue,
-        };
-        steps.step(action, Cause::Requested).add();
-    }
+    let containers = containers.into_iter().flat_map(|(_, own)| own);
+    steps.signal(containers, signal, Cause::Requested);
     steps.finish()
+}
+
+/// Plans a signal for the containers whose service is gone.
+pub fn signal_orphans(world: &World<'_>, signal: &Signal) -> Plan {
+    let mut steps = Builder::default();
+    steps.signal(super::orphans(world), signal, Cause::Orphan);
+    steps.finish()
+}
+
+impl Builder {
+    /// One step for each container that the signal means anything to.
+    fn signal<'a>(
+        &mut self,
+        containers: impl IntoIterator<Item = &'a Container>,
+        signal: &Signal,
+        cause: Cause,
+    ) {
+        for container in containers {
+            let target = Target::of(container);
+            let action = match (signal, container.state) {
+                (Signal::Kill(name), State::Running | State::Paused | State::Restarting) => {
+                    Action::Kill {
+                        container: target,
+                        signal: name.clone(),
+                    }
+                }
+                // The engine refuses to freeze what is frozen, as scripts expect.
+                (Signal::Pause, State::Running | State::Paused) => {
+                    Action::Pause { container: target }
+                }
+                (Signal::Unpause, State::Paused) => Action::Unpause { container: target },
+                _ => continue,
+            };
+            self.step(action, cause.clone()).add();
+        }
+    }
 }
 
 /// Plans `start`: the containers of these services that are there, gates included; and with `wait`

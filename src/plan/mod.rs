@@ -25,10 +25,10 @@ mod up;
 mod wait;
 
 pub use action::*;
-pub use down::{
-    DownImages, DownPolicy, DownVolumes, RemovePolicy, Running, down, remove, remove_orphans,
+pub use down::{DownImages, DownPolicy, DownVolumes, RemovePolicy, Running, down, remove};
+pub use lifecycle::{
+    Dependents, RestartPolicy, Signal, restart, signal, signal_orphans, start, stop,
 };
-pub use lifecycle::{Dependents, RestartPolicy, Signal, restart, signal, start, stop};
 pub use observed::Observed;
 pub use recall::recall;
 pub use request::*;

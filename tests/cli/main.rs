@@ -6,6 +6,7 @@ mod support;
 mod completions;
 mod errors;
 mod explain;
+mod flags;
 mod harness;
 mod model;
 mod origin;

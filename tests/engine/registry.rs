@@ -108,6 +108,17 @@ fn who_is_logged_in_pushes_pulls_and_builds_whatever_the_password() {
     stage.forget();
     stage.dco(&right, &["pull", "app"]).ok();
     assert!(stage.has());
+    stage.project.write(
+        "Dockerfile",
+        "FROM busybox\nRUN echo built > /here\nCMD [\"sleep\", \"601\"]\n",
+    );
+    let done = stage.dco(&right, &["build", "--push", "app"]).ok();
+    assert_eq!(
+        done.stderr.matches(" app Pushed ").count(),
+        2,
+        "{}",
+        done.stderr
+    );
     stage.forget();
     stage.dco(&right, &["up", "-d", "--no-build", "app"]).ok();
     let done = stage

@@ -147,3 +147,28 @@ services:
     let said = "bad hook exited with status 7";
     assert!(done.stderr.contains(said), "{}", done.stderr);
 }
+
+#[test]
+fn start_waits_until_services_are_healthy_and_fails_where_one_never_is() {
+    let project = Project::new("switches").file(
+        "compose.yaml",
+        "\
+services:
+  well:
+    image: busybox
+    command: ['sh', '-c', 'sleep 0.7; touch /ready; exec sleep 60']
+    healthcheck: {test: [CMD, test, -e, /ready], interval: 200ms, retries: 50}
+  sick:
+    image: busybox
+    command: [sleep, '60']
+    healthcheck: {test: [CMD, 'false'], interval: 200ms, retries: 2}
+",
+    );
+    project.dco(&["create"]).ok();
+    project.dco(&["start", "--wait", "well"]).ok();
+    let health = project.inspect("well")["State"]["Health"]["Status"].clone();
+    assert_eq!(health, "healthy");
+    project
+        .dco(&["start", "--wait", "--wait-timeout", "20", "sick"])
+        .exits(1);
+}

@@ -65,6 +65,16 @@ pub fn run(tools: &Tools, filter: &[String]) -> Report {
         .map(|entry| entry.unwrap().path())
         .collect();
     files.sort();
+    // `@flags` means the cases of `flags.yaml`.
+    let (chosen, filter): (Vec<&str>, Vec<&str>) = filter
+        .iter()
+        .map(String::as_str)
+        .partition(|word| word.starts_with('@'));
+    let is_chosen = |file: &Path| {
+        let stem = file.file_stem().and_then(|stem| stem.to_str());
+        chosen.is_empty() || chosen.iter().any(|word| Some(&word[1..]) == stem)
+    };
+    files.retain(|file| is_chosen(file));
     let mut cases: Vec<Invocation> = Vec::new();
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
