@@ -101,7 +101,7 @@ pub fn settled(seen: &Settling) -> Settled {
         0 => started >= LONGEST,
         _ => started >= LONGEST * 2,
     };
-    if late && (seen.life == Life::RestartDue || seen.restarts >= LOOP) {
+    if late && seen.restarts + u64::from(seen.life == Life::RestartDue) >= LOOP {
         return Settled::Restarting;
     }
     // What ended once has to show more than a moment's peace.
@@ -232,7 +232,8 @@ mod tests {
             (
                 Settling {
                     life: Life::RestartDue,
-                    ..seen(None, 1000)
+                    restarts: 1,
+                    ..seen(None, 2000)
                 },
                 Settled::Restarting,
             ),

@@ -170,9 +170,8 @@ fn what_depends_on_a_service_that_cannot_start_is_not_started() {
     );
     let done = project.dco(&["up", "-d"]).exits(1);
     assert!(
-        done.stderr.contains(&format!(
-            "port {port}, which service `db` publishes, is taken"
-        )),
+        done.stderr
+            .contains(&format!("port {port}, which it publishes, is taken")),
         "{}",
         done.stderr
     );
