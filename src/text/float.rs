@@ -7,16 +7,22 @@ use std::fmt::LowerExp;
 /// The shortest text that reads back as the same number. Pass an `f32` where Go has a `float32`:
 /// its shortest text is another one.
 pub fn general(number: impl LowerExp) -> String {
-    let digits = Digits::of(number);
+    let digits = match Digits::of(number) {
+        Ok(digits) => digits,
+        Err(word) => return word.to_owned(),
+    };
     match digits.exponent {
         -4..=5 => digits.plain(),
         _ => digits.scientific(2),
     }
 }
 
-/// Go's `encoding/json`: plain from a millionth up to 10²¹, else `1.5e-7`.
+/// Go's `encoding/json`: plain from a millionth up to 10²¹, else `1.5e-7`. JSON has no word for what
+/// is no number; Go refuses to print it, here it is `null`.
 pub fn json(number: impl LowerExp) -> String {
-    let digits = Digits::of(number);
+    let Ok(digits) = Digits::of(number) else {
+        return "null".to_owned();
+    };
     match digits.exponent {
         -6..=20 => digits.plain(),
         _ => digits.scientific(1),
@@ -31,15 +37,22 @@ struct Digits {
 }
 
 impl Digits {
-    fn of(number: impl LowerExp) -> Self {
+    /// The digits; Go's word for what has none.
+    fn of(number: impl LowerExp) -> Result<Self, &'static str> {
         let text = format!("{number:e}");
-        // What has no exponent is no number: `NaN` or `inf`.
-        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-        Self {
+        // What has no exponent is no number.
+        let Some((mantissa, exponent)) = text.split_once('e') else {
+            return Err(match text.as_str() {
+                "inf" => "+Inf",
+                "-inf" => "-Inf",
+                _ => "NaN",
+            });
+        };
+        Ok(Self {
             negative: mantissa.starts_with('-'),
             digits: mantissa.replace(['.', '-'], ""),
             exponent: exponent.parse().unwrap_or(0),
-        }
+        })
     }
 
     fn sign(&self) -> &'static str {
@@ -106,6 +119,9 @@ mod tests {
             (0.00001, "1e-05", "0.00001"),
             (0.000_000_123, "1.23e-07", "1.23e-7"),
             (1e-300, "1e-300", "1e-300"),
+            (f64::INFINITY, "+Inf", "null"),
+            (f64::NEG_INFINITY, "-Inf", "null"),
+            (f64::NAN, "NaN", "null"),
             (0.1 + 0.2, "0.30000000000000004", "0.30000000000000004"),
         ] {
             assert_eq!(general(number), shown);

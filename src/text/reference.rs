@@ -54,7 +54,7 @@ impl Reference {
     /// # Errors
     /// A text that Docker takes for no reference.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        if text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+        if is_identifier(text) {
             return Err(Error::Identifier);
         }
         let (domain, rest) = split_domain(text);
@@ -109,9 +109,14 @@ impl Reference {
         if self.domain != DEFAULT_DOMAIN {
             return self.name();
         }
-        match self.path.strip_prefix("library/") {
-            Some(short) if !short.contains('/') => short.to_owned(),
-            _ => self.path.clone(),
+        let short = match self.path.strip_prefix("library/") {
+            Some(short) if !short.contains('/') => short,
+            _ => &self.path,
+        };
+        // Without its registry it would be read as one of another, or as an image's id.
+        match split_domain(short).0 == DEFAULT_DOMAIN && !is_identifier(short) {
+            true => short.to_owned(),
+            false => self.name(),
         }
     }
 
@@ -149,6 +154,11 @@ fn split_domain(text: &str) -> (&str, &str) {
         }
         _ => (DEFAULT_DOMAIN, text),
     }
+}
+
+/// Whether a text is the whole id of an image.
+fn is_identifier(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn is_domain(text: &str) -> bool {
@@ -243,6 +253,11 @@ mod tests {
                 "nginx:a",
             ),
             ("index.docker.io/a/b", "docker.io/a/b", "a/b"),
+            (
+                "docker.io/other.io/a:1",
+                "docker.io/other.io/a:1",
+                "docker.io/other.io/a:1",
+            ),
             (
                 "grafana/loki:3",
                 "docker.io/grafana/loki:3",
