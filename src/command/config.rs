@@ -184,6 +184,8 @@ fn project(args: &Args, cx: &Context) -> Result<String> {
         return Err(digests().into());
     }
     let text = match args.format.as_deref() {
+        // What nobody sees is not written either.
+        None | Some("yaml" | "json") if args.quiet => return Ok(String::new()),
         None | Some("yaml") if args.origin => {
             let note = |path: &[&str]| {
                 let origin = project.origin(path);

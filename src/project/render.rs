@@ -99,6 +99,16 @@ impl<T: Render> Render for Option<T> {
     }
 }
 
+impl<T: Render> Render for Box<T> {
+    fn hidden(&self, form: Form) -> bool {
+        (**self).hidden(form)
+    }
+
+    fn render(&self, form: Form) -> Tree {
+        (**self).render(form)
+    }
+}
+
 impl<T: Render> Render for Vec<T> {
     fn hidden(&self, _form: Form) -> bool {
         self.is_empty()

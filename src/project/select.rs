@@ -41,11 +41,14 @@ impl Service {
 impl Project {
     /// Turns services on and off by profiles.
     pub fn with_profiles(mut self, profiles: Vec<String>) -> Self {
-        let mut all = std::mem::take(&mut self.services);
-        all.append(&mut self.disabled_services);
-        (self.services, self.disabled_services) = all
-            .into_iter()
-            .partition(|(_, service)| service.is_on(&profiles));
+        let is_on = |service: &Service| service.is_on(&profiles);
+        // Mostly there is nothing to turn on or off.
+        if !self.services.values().all(is_on) || self.disabled_services.values().any(is_on) {
+            let mut all = std::mem::take(&mut self.services);
+            all.append(&mut self.disabled_services);
+            (self.services, self.disabled_services) =
+                all.into_iter().partition(|(_, service)| is_on(service));
+        }
         self.profiles = profiles;
         self
     }

@@ -14,7 +14,7 @@ use crate::support::{Project, engine};
 /// The service `web` of a project, with this build.
 fn model(project: &Project, build: Build) -> Model {
     let service = Service {
-        build: Some(build),
+        build: Some(Box::new(build)),
         ..Service::default()
     };
     Model {

@@ -281,9 +281,9 @@ mod tests {
 
         fn build(&self) -> ImageBuild {
             use crate::convert::{BuildOptions, BuildSurroundings, Builder, Stamp, image_build};
-            use crate::project::{Build, Mapping, Project, Service};
+            use crate::project::{Mapping, Project, Service};
             let service = Service {
-                build: Some(Build::default()),
+                build: Some(Box::default()),
                 ..Service::default()
             };
             let project = Project {

@@ -3,7 +3,6 @@
 use super::stage::stage;
 use crate::plan::observed::State;
 use crate::plan::{BuildPolicy, Extent, Orphans, PullPolicy, Recreate};
-use crate::project::Build;
 
 #[test]
 fn first_up_gates_the_dependent_on_the_port_it_names() {
@@ -229,7 +228,7 @@ fn an_image_is_pulled_once_for_all_that_use_it() {
 #[test]
 fn what_is_new_starts_while_others_build() {
     let mut stage = stage(&["db", "web"]);
-    stage.service("web").build = Some(Build::default());
+    stage.service("web").build = Some(Box::default());
     stage.service("web").image.clear();
     assert_eq!(
         stage.up(),
@@ -247,7 +246,7 @@ fn what_is_new_starts_while_others_build() {
 #[test]
 fn what_serves_by_ending_waits_for_every_build() {
     let mut stage = stage(&["migrate", "web"]);
-    stage.service("web").build = Some(Build::default());
+    stage.service("web").build = Some(Box::default());
     stage.service("web").image.clear();
     stage.depends("web", "migrate").condition = crate::project::Condition::CompletedSuccessfully;
     let text = stage.up();
@@ -287,7 +286,7 @@ fn nothing_that_exists_is_stopped_before_every_image_is_there() {
 
 #[test]
 fn a_build_replaces_only_what_it_changed() {
-    let mut stage = stage(&["web"]).with(|s| s.service("web").build = Some(Build::default()));
+    let mut stage = stage(&["web"]).with(|s| s.service("web").build = Some(Box::default()));
     stage = stage.running();
     stage.policy.build = BuildPolicy::Always;
     assert_eq!(
@@ -325,7 +324,7 @@ fn a_container_that_is_down_starts_whether_its_image_changed_or_not() {
 
 #[test]
 fn an_image_that_cannot_be_pulled_is_built() {
-    let mut stage = stage(&["web"]).with(|s| s.service("web").build = Some(Build::default()));
+    let mut stage = stage(&["web"]).with(|s| s.service("web").build = Some(Box::default()));
     stage.observed.images.clear();
     let text = stage.up();
     assert!(
@@ -339,7 +338,7 @@ fn a_build_that_takes_another_as_context_comes_after_it() {
     let mut stage = stage(&["app", "base"]);
     for name in ["app", "base"] {
         stage.service(name).image.clear();
-        stage.service(name).build = Some(Build::default());
+        stage.service(name).build = Some(Box::default());
     }
     let app = stage.service("app").build.as_mut().unwrap();
     app.additional_contexts
@@ -355,7 +354,7 @@ fn a_build_that_takes_another_as_context_comes_after_it() {
 
 #[test]
 fn without_building_what_is_missing_is_pulled() {
-    let mut stage = stage(&["web"]).with(|s| s.service("web").build = Some(Build::default()));
+    let mut stage = stage(&["web"]).with(|s| s.service("web").build = Some(Box::default()));
     stage.observed.images.clear();
     stage.policy.build = BuildPolicy::Never;
     let text = stage.up();
@@ -392,7 +391,7 @@ hint: use `always`, `missing`, `never`, `build`, `daily`, `weekly` or `every_<du
 
 #[test]
 fn build_input_that_changed_is_named() {
-    let mut stage = stage(&["web"]).with(|s| s.service("web").build = Some(Build::default()));
+    let mut stage = stage(&["web"]).with(|s| s.service("web").build = Some(Box::default()));
     stage = stage.running();
     stage.policy.stale = [("web".into(), "web/Dockerfile".into())].into();
     assert!(
