@@ -71,15 +71,24 @@ bench-reload: release ## times a save until it is live, beside Docker Compose an
 	@$(ENGINE) env DCO_BIN=$(abspath $(DCO)) PEER_2=$(PEERS)/compose-2.40 $(CARGO) test --locked --bench reload
 
 .PHONY: soak
-soak: ## long runs: cold starts of the example in a row, how exact gates are (SOAK=gates), storms of changes under `sync` (SOAK=name for one)
+soak: ## long runs: cold starts, how exact gates are, storms of changes under `sync`, every fuzz target (SOAK=name for one, FUZZ=seconds)
 	@$(IMAGES) $(TEST_IMAGES)
 	$(ENGINE) $(CARGO) test --locked --test soak -- $(SOAK)
+	$(if $(SOAK),,fuzz/run.sh $(or $(FUZZ),10))
 
 .PHONY: parity
 parity: ## compares with Docker Compose 2.40: attributes, invocations, projects in turn
 	@$(IMAGES) busybox
 	@[ -x $(PEERS)/compose-2.40 ] || $(PEERS_INSTALL) $(PEERS)
 	DCO_PEER=$(PEERS)/compose-2.40 $(ENGINE) $(CARGO) test --locked --test parity -- $(PARITY)
+	@[ ! -x $(CORPUS) ] || $(MAKE) --no-print-directory parity-corpus
+
+# Real files of public projects, with Docker Compose's own answers.
+CORPUS ?= ../shared/corpus/parity
+.PHONY: parity-corpus
+parity-corpus: release
+	DCO_BIN=$(abspath $(DCO)) $(CORPUS) -q --also hash,yaml,services,noint
+	DCO_CORPUS=/tmp/dco-corpus/corpus $(CARGO) test --locked --lib the_schema_takes_every_file
 
 .PHONY: install
 install: ## installs the binary with cargo
