@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::Request;
 use super::context::{Context, Phase, Variables};
 use super::node::Span;
+use super::remote;
 use super::sources::{absolute, display_path};
 use crate::diagnostic::Diagnostic;
 use crate::text::nearest::nearest;
@@ -55,7 +56,7 @@ pub fn asked(request: &Request) -> Vec<PathBuf> {
 pub fn files(cx: &mut Context<'_>, variables: &Variables) -> Phase<Vec<PathBuf>> {
     let request = cx.request;
     for file in &request.files {
-        refuse_remote(cx, file, Span::default())?;
+        remote::refuse(cx, file, Span::default())?;
     }
     let asked = asked(request);
     if !asked.is_empty() {
@@ -95,7 +96,7 @@ pub fn files(cx: &mut Context<'_>, variables: &Variables) -> Phase<Vec<PathBuf>>
 fn from_variable(cx: &mut Context<'_>, list: &[String]) -> Phase<Vec<PathBuf>> {
     let mut files = Vec::new();
     for file in list {
-        refuse_remote(cx, file, Span::default())?;
+        remote::refuse(cx, file, Span::default())?;
         let full = match file.as_str() {
             "-" => PathBuf::from("-"),
             file => absolute(&cx.request.cwd, file),
@@ -143,29 +144,4 @@ pub fn nearby(path: &Path, cwd: &Path) -> Option<String> {
     let near = nearest(name, others.iter().map(String::as_str))?;
     let near = display_path(&dir.join(near), cwd);
     Some(format!("did you mean `{near}`?"))
-}
-
-/// Ends the load where a file lies on another machine.
-pub fn refuse_remote(cx: &mut Context<'_>, path: &str, at: Span) -> Phase<()> {
-    let git = [
-        "https://",
-        "http://",
-        "git://",
-        "ssh://",
-        "github.com/",
-        "git@",
-    ];
-    let (kind, way) = if path.starts_with("oci://") {
-        ("OCI", "fetch it with another tool, and name the local file")
-    } else if git.iter().any(|prefix| path.starts_with(prefix)) {
-        ("git", "clone it, and name the local file")
-    } else {
-        return Ok(());
-    };
-    let error = Diagnostic::error(format!(
-        "compose files of {kind} addresses are not supported yet: `{path}`"
-    ))
-    .at(cx.place(at))
-    .hint(way);
-    cx.halt(error)
 }

@@ -149,7 +149,7 @@ impl Loader<'_, '_> {
     /// The services of another file, their paths as seen from this one's folder.
     fn base(&mut self, file: &Node, scope: &Scope, name: &str, wanted: &str) -> Phase<Base> {
         let (path, at) = (file.as_text().unwrap_or_default(), file.at);
-        super::discover::refuse_remote(self.cx, path, at)?;
+        super::remote::refuse(self.cx, path, at)?;
         let full = PathBuf::from(match path.starts_with('/') {
             true => path.to_owned(),
             false => join(&scope.root.to_string_lossy(), path),

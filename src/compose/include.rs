@@ -83,14 +83,17 @@ impl Loader<'_, '_> {
                     "path" => entry.paths = texts(&field.node),
                     "project_directory" => entry.project_directory = Some(field.node.clone()),
                     "env_file" => entry.env_files = texts(&field.node),
+                    key if key.starts_with("x-") => {}
                     key => {
+                        // Docker Compose passes over it without a word.
                         let known = ["path", "project_directory", "env_file"];
-                        let hint =
-                            nearest(key, known).map(|known| format!("did you mean `{known}`?"));
-                        let mut error = Diagnostic::error(format!("an include has no key `{key}`"))
-                            .at(self.cx.place(field.at));
-                        error.hints.extend(hint);
-                        self.cx.errors.push(error);
+                        let message = format!("an include has no key `{key}`: it has no effect");
+                        let mut warning = Diagnostic::warning(message).at(self.cx.place(field.at));
+                        let meant = nearest(key, known);
+                        warning
+                            .hints
+                            .extend(meant.map(|known| format!("did you mean `{known}`?")));
+                        self.cx.warnings.push(warning);
                     }
                 }
             }
@@ -113,7 +116,7 @@ impl Loader<'_, '_> {
         let mut files = Vec::new();
         for path in &entry.paths {
             let text = path.as_text().unwrap_or_default();
-            super::discover::refuse_remote(self.cx, text, path.at)?;
+            super::remote::refuse(self.cx, text, path.at)?;
             files.push((PathBuf::from(full(text)), path.at));
         }
         let Some((main, main_at)) = files.first().cloned() else {

@@ -10,7 +10,8 @@ use super::document::{Loader, Road, Scope};
 use super::model::SECRET_CONTENT;
 use super::node::{Entry, Map, Node, Span, Value};
 use super::origins::LoadedOrigins;
-use super::{Request, consistency, discover, environment, normalize, substitute};
+use super::rules::Rules;
+use super::{Request, consistency, discover, environment, normalize, substitute, unique, volumes};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::project::{Form, NameOrigin, Project, Provenance};
 
@@ -83,7 +84,7 @@ pub fn normalize_name(name: &str) -> String {
 impl Tree {
     /// What is printed: everything but the content of secrets.
     ///
-    /// In JSON an empty list is `null`: so Docker Compose prints what it has not interpolated.
+    /// An empty list is printed as Docker Compose prints what it has not interpolated.
     pub fn printable(&self, form: Form) -> crate::project::Tree {
         let mut root = self.root.clone();
         let secrets = root.as_map_mut().and_then(|root| root.get_mut("secrets"));
@@ -96,7 +97,7 @@ impl Tree {
                 secret.remove(SECRET_CONTENT);
             }
         }
-        to_tree(&root, form)
+        to_tree(&root, form, Some(unique::indexes()))
     }
 
     /// The names of the services.
@@ -121,7 +122,13 @@ fn visit(node: &Node, see: &mut impl FnMut(&str)) {
     }
 }
 
-fn to_tree(node: &Node, form: Form) -> crate::project::Tree {
+/// A part of the tree as it is printed. In JSON an empty list is `null`, unless it is one of
+/// those (`indexes`) that hold nothing twice.
+pub(super) fn to_tree(
+    node: &Node,
+    form: Form,
+    indexes: Option<&unique::Indexes>,
+) -> crate::project::Tree {
     use crate::project::Tree;
     match &node.value {
         Value::Null => Tree::Null,
@@ -130,15 +137,25 @@ fn to_tree(node: &Node, form: Form) -> crate::project::Tree {
         Value::Uint(value) => Tree::Uint(*value),
         Value::Float(value) => Tree::Float(*value),
         Value::Text(text) | Value::Time(text) => Tree::Text(text.to_string()),
-        Value::List(items) if items.is_empty() && form == Form::Json => Tree::Null,
-        Value::List(items) => Tree::List(items.iter().map(|item| to_tree(item, form)).collect()),
+        Value::List(items)
+            if items.is_empty()
+                && form == Form::Json
+                && indexes.and_then(Rules::rule).is_none() =>
+        {
+            Tree::Null
+        }
+        Value::List(items) => {
+            let indexes = indexes.and_then(Rules::item);
+            let items = items.iter().map(|item| to_tree(item, form, indexes));
+            Tree::List(items.collect())
+        }
         Value::Map(map) => {
-            let entries = map.iter();
-            Tree::Map(
-                entries
-                    .map(|entry| (entry.key.to_string().into(), to_tree(&entry.node, form)))
-                    .collect(),
-            )
+            let entry = |entry: &Entry| {
+                let indexes = indexes.and_then(|indexes| indexes.step(&entry.key));
+                let value = to_tree(&entry.node, form, indexes);
+                (entry.key.to_string().into(), value)
+            };
+            Tree::Map(map.iter().map(entry).collect())
         }
     }
 }
@@ -361,6 +378,15 @@ fn project(cx: &mut Context<'_>) -> Phase<Project> {
         sources: std::mem::take(&mut cx.sources),
         variables: std::mem::take(&mut cx.variables),
     })));
+    let convert = project.environment.get("COMPOSE_CONVERT_WINDOWS_PATHS");
+    if convert.is_some_and(|word| matches!(&*word.trim().to_lowercase(), "1" | "t" | "true")) {
+        let mounts = project.services.values_mut();
+        for mount in mounts.flat_map(|service| &mut service.volumes) {
+            if let Some(path) = volumes::from_windows(&mount.source) {
+                mount.source = path;
+            }
+        }
+    }
     let profiles = profiles(cx.request, &project.environment);
     project = project.with_profiles(profiles);
     if cx.request.options.consistency {

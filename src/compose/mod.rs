@@ -28,7 +28,10 @@ mod origins;
 mod parse;
 mod paths;
 pub mod ports;
+#[cfg(test)]
+mod properties;
 mod read;
+mod remote;
 mod rules;
 mod scalar;
 pub mod schema;

@@ -108,9 +108,8 @@ fn of(shape: &Shape) -> Value {
     if let Some(items) = shape.items {
         schema["items"] = of(items);
     }
-    if shape.unique {
-        schema["uniqueItems"] = true.into();
-    }
+    // Of two equal items most lists keep the later one: that a list may not have them at all is
+    // for the loader to say.
     if let Some(object) = shape.object {
         merge(&mut schema, properties(object));
     }
@@ -156,7 +155,14 @@ fn merge(into: &mut Value, from: Value) {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use super::super::load::to_tree;
+    use super::super::properties::files;
+    use super::super::sources::Sources;
+    use super::super::{Request, load, parse};
     use super::*;
+    use crate::project::Form;
 
     /// Both texts in one, so that a change of the table is a change of the file for editors.
     #[test]
@@ -211,5 +217,44 @@ mod tests {
             let file: Value = serde_yaml::from_str(file).unwrap();
             assert_eq!(validator.is_valid(&file), accepted, "{file}");
         }
+    }
+
+    /// Each compose file below the folders, as the loader reads it, against the schema; `DCO_CORPUS`
+    /// names a further folder.
+    #[test]
+    fn the_schema_takes_every_file_that_the_loader_takes() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut found = Vec::new();
+        for folder in ["tests", "examples"] {
+            files(&root.join(folder), &mut found);
+        }
+        if let Some(corpus) = std::env::var_os("DCO_CORPUS") {
+            files(Path::new(&corpus), &mut found);
+        }
+        let validator = jsonschema::validator_for(&schema()).unwrap();
+        let (mut taken, mut wrong) = (0, String::new());
+        for path in found {
+            let request = Request {
+                files: vec![path.display().to_string()],
+                project_name: Some("shop".to_owned()),
+                cwd: path.parent().unwrap().to_owned(),
+                ..Request::default()
+            };
+            if load(&request).is_err() {
+                continue;
+            }
+            taken += 1;
+            let text = std::fs::read_to_string(&path).unwrap();
+            let mut sources = Sources::default();
+            let number = sources.add(path.display().to_string(), text);
+            for document in parse::parse(&sources, number).unwrap() {
+                let file = serde_json::to_value(to_tree(&document.root, Form::Yaml, None)).unwrap();
+                for error in validator.iter_errors(&file) {
+                    wrong += &format!("{}: {}: {error}\n", path.display(), error.instance_path());
+                }
+            }
+        }
+        assert!(taken > 150, "only {taken} files are projects");
+        assert!(wrong.is_empty(), "of {taken} files:\n{wrong}");
     }
 }

@@ -10,7 +10,7 @@ use super::volumes;
 
 /// What makes two items the same.
 #[derive(Clone, Copy, Debug)]
-enum Index {
+pub enum Index {
     /// The text before `=`.
     Key,
     /// The mount's target.
@@ -27,7 +27,10 @@ enum Index {
     Port,
 }
 
-static INDEXES: LazyLock<Rules<Index>> = LazyLock::new(|| {
+/// A table of lists, or a part of one.
+pub type Indexes = Rules<Index>;
+
+static INDEXES: LazyLock<Indexes> = LazyLock::new(|| {
     Rules::new(&[
         ("networks.*.labels", Index::Key),
         ("networks.*.ipam.options", Index::Key),
@@ -59,6 +62,11 @@ static INDEXES: LazyLock<Rules<Index>> = LazyLock::new(|| {
         ("services.*.volumes", Index::Mount),
     ])
 });
+
+/// Which lists hold a value once.
+pub fn indexes() -> &'static Indexes {
+    &INDEXES
+}
 
 /// Lets the later of two equal items take the earlier one's place, all over a tree.
 pub fn enforce(root: &mut Node) {

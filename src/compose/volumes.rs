@@ -133,6 +133,12 @@ fn sections(text: &str) -> Vec<&str> {
     sections
 }
 
+/// A path of Windows as its Linux machines see it: `C:\src` is `/c/src`; none where it is no such path.
+pub fn from_windows(path: &str) -> Option<String> {
+    let (drive, rest) = path.split_once(':')?;
+    is_drive(drive).then(|| format!("/{}{}", drive.to_lowercase(), rest.replace('\\', "/")))
+}
+
 /// Whether a colon after this text makes it a Windows drive.
 fn is_drive(text: &str) -> bool {
     let mut chars = text.chars();

@@ -63,11 +63,12 @@ pub fn network(project: &Project, key: &str, network: &Network, stamp: &Stamp) -
             auxiliary_addresses: map(&pool.aux_addresses),
         })
         .collect();
-    let managed = !network.ipam.driver.is_empty() || !pools.is_empty();
+    let options = map(&network.ipam.options.0);
+    let managed = !network.ipam.driver.is_empty() || !pools.is_empty() || options.is_some();
     let ipam = managed.then(|| Ipam {
         driver: text(&network.ipam.driver),
         config: list(&pools),
-        options: None,
+        options,
     });
     let labels = labels::resource(&network.labels, project, (label::NETWORK, key), stamp);
     NetworkBody {

@@ -614,7 +614,9 @@ fn networks_and_volumes_carry_their_key_and_hash() {
     let described: Network = serde_json::from_value(json!({
         "name": "app_back", "driver": "bridge", "internal": true,
         "labels": {"mine": "1"},
-        "ipam": {"config": [{"subnet": "10.9.0.0/24", "gateway": "10.9.0.1"}]}
+        "ipam": {
+            "config": [{"subnet": "10.9.0.0/24", "gateway": "10.9.0.1"}], "options": {"a": "b"}
+        }
     }))
     .unwrap();
     let body = network(&bench.project, "back", &described, &bench.stamp);
@@ -632,7 +634,9 @@ fn networks_and_volumes_carry_their_key_and_hash() {
         json!({
             "Name": "app_back", "Driver": "bridge", "Internal": true, "Attachable": false,
             "CheckDuplicate": true,
-            "IPAM": {"Config": [{"Subnet": "10.9.0.0/24", "Gateway": "10.9.0.1"}]},
+            "IPAM": {
+                "Config": [{"Subnet": "10.9.0.0/24", "Gateway": "10.9.0.1"}], "Options": {"a": "b"}
+            },
             "Labels": labels("com.docker.compose.network", "back")
         })
     );

@@ -90,6 +90,21 @@ impl Naming {
     }
 }
 
+/// Options that Docker Compose 2.40 reads over: neither its output nor its hashes hold them.
+#[derive(Clone, Debug, Default, PartialEq, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Unprinted(pub Mapping);
+
+impl Render for Unprinted {
+    fn hidden(&self, _form: Form) -> bool {
+        true
+    }
+
+    fn render(&self, form: Form) -> Tree {
+        self.0.render(form)
+    }
+}
+
 /// Where a project's name came from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NameOrigin {
@@ -122,6 +137,7 @@ model! {
     pub struct Ipam {
         driver: String,
         config: Vec<IpamPool>,
+        options: Unprinted,
         extensions: Extensions,
     }
 
@@ -131,7 +147,6 @@ model! {
         gateway: String,
         ip_range: String,
         aux_addresses: Mapping,
-        extensions: Extensions,
     }
 
     /// One entry of `volumes:`.

@@ -179,11 +179,11 @@ mod tests {
             fs::write(top.join(name), text).unwrap();
         }
         let service = Service {
-            build: Some(Build {
+            build: Some(Box::new(Build {
                 context: top.display().to_string(),
                 dockerfile: "Dockerfile".into(),
                 ..Build::default()
-            }),
+            })),
             ..Service::default()
         };
         let expected = [

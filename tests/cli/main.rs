@@ -4,6 +4,7 @@
 mod support;
 
 mod completions;
+mod config;
 mod errors;
 mod explain;
 mod flags;

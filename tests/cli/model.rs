@@ -40,3 +40,38 @@ fn paths_of_included_files_are_resolved_even_where_others_are_not() {
     assert!(said.contains("context: inner/app\n"), "{said}");
     assert!(said.contains("A: \"1\"\n"), "{said}");
 }
+
+#[test]
+fn drives_of_windows_become_folders_where_that_is_asked_for() {
+    let project = Project::offline("drives").file(
+        "compose.yaml",
+        "services: {web: {image: x, volumes: ['C:\\src\\a:/a', './b:/b', 'name:/c']}}\nvolumes: {name: }\n",
+    );
+    let said = project.dco(&["config"]).ok().stdout;
+    assert!(said.contains("source: C:\\src\\a\n"), "{said}");
+    let project = project.env("COMPOSE_CONVERT_WINDOWS_PATHS", "1");
+    let said = project.dco(&["config"]).ok().stdout;
+    assert!(said.contains("source: /c/src/a\n"), "{said}");
+    assert!(said.contains("source: name\n"), "{said}");
+}
+
+#[test]
+fn an_empty_list_is_printed_as_docker_compose_does_that_has_not_interpolated_it() {
+    let project = Project::offline("empty").file(
+        "compose.yaml",
+        "services: {a: {image: x, dns: [], cap_add: [], security_opt: [], build: {context: ., tags: [], cache_from: []}}}\n",
+    );
+    let done = project.dco(&["config", "--no-interpolate", "--format", "json"]);
+    let said: serde_json::Value = serde_json::from_str(&done.ok().stdout).unwrap();
+    let service = &said["services"]["a"];
+    for held_once in [
+        &service["dns"],
+        &service["cap_add"],
+        &service["build"]["tags"],
+    ] {
+        assert_eq!(held_once, &serde_json::json!([]), "{said}");
+    }
+    for other in [&service["security_opt"], &service["build"]["cache_from"]] {
+        assert!(other.is_null(), "{said}");
+    }
+}

@@ -199,3 +199,26 @@ fn credentials_that_may_fit_are_not_warned_about() {
         assert_eq!(said(&project, service), "", "{service}");
     }
 }
+
+#[test]
+fn a_key_that_an_include_does_not_have_is_passed_over_with_a_word() {
+    let project = Project::offline("include")
+        .file("inner.yaml", "services: {web: {image: x}}\n")
+        .file(
+            "compose.yaml",
+            "include:\n  - path: inner.yaml\n    envfile: inner.env\n    x-mine: 1\n",
+        );
+    let done = project.dco(&["config", "--services"]).ok();
+    assert_eq!(done.stdout, "web\n");
+    assert_eq!(
+        done.stderr,
+        "\
+warning: an include has no key `envfile`: it has no effect
+ --> compose.yaml:3:5
+  |
+3 |     envfile: inner.env
+  |     ^^^^^^^
+hint: did you mean `env_file`?
+"
+    );
+}
