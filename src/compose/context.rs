@@ -5,12 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Request;
+use super::interpolate::Budget;
 use super::node::Span;
 use super::sources::Sources;
 use crate::diagnostic::{Diagnostic, Diagnostics, Place};
 
 /// The variables that a file is read with, each with the place it was set at (file 0: the shell).
 pub type Variables = BTreeMap<String, (String, Span)>;
+
+/// What the values of a project may grow to by their variables.
+const LARGEST: usize = 64 << 20;
 
 /// The state of one load.
 pub struct Context<'r> {
@@ -26,6 +30,8 @@ pub struct Context<'r> {
     pub errors: Vec<Diagnostic>,
     /// What is odd.
     pub warnings: Vec<Diagnostic>,
+    /// What variables may still add.
+    pub budget: Budget,
     /// Variables already warned of.
     pub unset: BTreeSet<String>,
 }
@@ -47,6 +53,7 @@ impl<'r> Context<'r> {
             variables: BTreeMap::new(),
             errors: Vec::new(),
             warnings: Vec::new(),
+            budget: Budget::new(LARGEST),
             unset: BTreeSet::new(),
         }
     }

@@ -8,7 +8,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 
-use super::interpolate::{self, Lookup, Use, interpolate};
+use super::interpolate::{self, Budget, Lookup, Use, interpolate};
+
+/// What values may grow to by the variables in them: a few lines that name each other twice double
+/// with each line, and no program takes a variable above 128 KiB.
+const LARGEST: usize = 8 << 20;
 
 /// One line of a file that gives a variable a value. Of several for one key the last wins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +62,8 @@ pub enum ErrorKind {
     Template(interpolate::ErrorKind),
     /// A line that begins with `=`.
     Nameless,
+    /// Variables of variables grow past any sense.
+    TooLarge,
 }
 
 impl fmt::Display for ErrorKind {
@@ -68,6 +74,7 @@ impl fmt::Display for ErrorKind {
             Self::Unterminated => f.write_str("quoted value is not terminated"),
             Self::Template(kind) => kind.fmt(f),
             Self::Nameless => f.write_str("no variable name before `=`"),
+            Self::TooLarge => f.write_str("the values grow to more than 8 MiB"),
         }
     }
 }
@@ -90,6 +97,7 @@ pub fn parse<'e>(
         line: 1,
         entries: Vec::new(),
         newest: HashMap::new(),
+        budget: Budget::new(LARGEST),
         outer,
         earlier,
     };
@@ -105,6 +113,7 @@ struct Reader<'t, 'l, 'e> {
     line: usize,
     entries: Vec<Entry>,
     newest: HashMap<String, usize>,
+    budget: Budget,
     outer: Lookup<'l, 'e>,
     earlier: Lookup<'l, 'e>,
 }
@@ -230,18 +239,23 @@ impl<'t> Reader<'t, '_, '_> {
         line: usize,
     ) -> Result<(String, Vec<Use>), Error> {
         let lookup = |name: &str| {
-            (self.outer)(name)
-                .or_else(|| {
-                    let entry = &self.entries[*self.newest.get(name)?];
-                    Some(entry.value.as_str())
-                })
-                .or_else(|| (self.earlier)(name))
+            let value = (self.outer)(name).or_else(|| {
+                let entry = &self.entries[*self.newest.get(name)?];
+                Some(entry.value.as_str())
+            });
+            let value = value.or_else(|| (self.earlier)(name));
+            value.map(|value| self.budget.take(value))
         };
-        let new = interpolate(value, &lookup).map_err(|mut errors| Error {
-            at,
+        let error = |kind| Error {
+            at: at.clone(),
             line,
-            kind: ErrorKind::Template(errors.swap_remove(0).kind),
-        })?;
+            kind,
+        };
+        let new = interpolate(value, &lookup)
+            .map_err(|mut errors| error(ErrorKind::Template(errors.swap_remove(0).kind)))?;
+        if self.budget.is_spent() {
+            return Err(error(ErrorKind::TooLarge));
+        }
         Ok((new.text.into_owned(), new.uses))
     }
 }
@@ -666,5 +680,16 @@ mod tests {
                 (6, "SHELLVAR", "inherited".to_owned()),
             ]
         );
+    }
+
+    #[test]
+    fn variables_of_variables_end_before_they_fill_the_memory() {
+        let text = "o=1234567890\n".to_owned() + &"o=$o$o$o$o\n".repeat(100);
+        let error = parse(&text, &|_| None, &|_| None).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::TooLarge);
+        assert_eq!(error.line, 11);
+        let text = format!("o={}\np={}\n", "x".repeat(1 << 20), "$o".repeat(100_000));
+        let error = parse(&text, &|_| None, &|_| None).unwrap_err();
+        assert_eq!(error.line, 2);
     }
 }

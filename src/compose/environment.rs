@@ -154,6 +154,9 @@ fn malformed(error: &dotenv::Error, place: Option<Place>) -> Diagnostic {
     match error.kind {
         dotenv::ErrorKind::Unterminated => diagnostic.hint("close the quote"),
         dotenv::ErrorKind::Template(_) => diagnostic,
+        dotenv::ErrorKind::TooLarge => {
+            diagnostic.hint("write out what variables of variables stand for")
+        }
         _ => diagnostic.hint("each line is `NAME=value`, or a comment: `# …`"),
     }
 }

@@ -90,6 +90,35 @@ impl fmt::Display for ErrorKind {
 /// Where values come from; `None` for a variable that is not set.
 pub type Lookup<'l, 'e> = &'l dyn Fn(&str) -> Option<&'e str>;
 
+/// How much values may take, all of them together.
+///
+/// Variables of variables double with every line, and a template can name one of them any number of
+/// times: what is taken is counted while it is taken.
+#[derive(Clone, Debug, Default)]
+pub struct Budget {
+    taken: std::cell::Cell<usize>,
+    limit: usize,
+}
+
+impl Budget {
+    /// Room for so many bytes.
+    pub fn new(limit: usize) -> Self {
+        let taken = std::cell::Cell::new(0);
+        Self { taken, limit }
+    }
+
+    /// A value, as long as there is room for it; nothing instead afterwards.
+    pub fn take<'e>(&self, value: &'e str) -> &'e str {
+        self.taken.set(self.taken.get().saturating_add(value.len()));
+        if self.is_spent() { "" } else { value }
+    }
+
+    /// Whether more was asked for than there is room.
+    pub fn is_spent(&self) -> bool {
+        self.taken.get() > self.limit
+    }
+}
+
 /// Replaces every variable of a template.
 ///
 /// # Errors

@@ -37,6 +37,8 @@ pub struct Tree {
     pub name: String,
     /// What was odd while loading.
     pub warnings: Vec<Diagnostic>,
+    /// Whether what the file leaves unsaid is said.
+    normalized: bool,
 }
 
 /// Loads the tree only: what `config --no-interpolate` prints.
@@ -50,6 +52,7 @@ pub fn load_tree(request: &Request) -> Result<Tree, Diagnostics> {
             root: loaded.tree,
             name: loaded.name,
             warnings: cx.warnings,
+            normalized: request.options.normalize,
         }),
         Err(_) => Err(cx.into_errors()),
     }
@@ -97,7 +100,11 @@ impl Tree {
                 secret.remove(SECRET_CONTENT);
             }
         }
-        to_tree(&root, form, Some(unique::indexes()))
+        let mut tree = to_tree(&root, form, Some(unique::indexes()));
+        if self.normalized && form == Form::Json {
+            resolved_lists_are_null(&mut tree);
+        }
+        tree
     }
 
     /// The names of the services.
@@ -119,6 +126,33 @@ fn visit(node: &Node, see: &mut impl FnMut(&str)) {
         Value::List(items) => items.iter().for_each(|item| visit(item, see)),
         Value::Map(map) => map.iter().for_each(|entry| visit(&entry.node, see)),
         _ => {}
+    }
+}
+
+/// Where bare variables have been looked up, an empty list has become `null` in Docker Compose.
+fn resolved_lists_are_null(tree: &mut crate::project::Tree) {
+    use crate::project::Tree;
+    fn get<'t>(tree: &'t mut Tree, key: &str) -> Option<&'t mut Tree> {
+        match tree {
+            Tree::Map(map) => map
+                .iter_mut()
+                .find(|(name, _)| name == key)
+                .map(|(_, it)| it),
+            _ => None,
+        }
+    }
+    let Some(Tree::Map(services)) = get(tree, "services") else {
+        return;
+    };
+    for (_, service) in services {
+        for path in [&["environment"][..], &["build", "args"]] {
+            let list = path
+                .iter()
+                .try_fold(&mut *service, |part, key| get(part, key));
+            if let Some(list) = list.filter(|list| **list == Tree::List(Vec::new())) {
+                *list = Tree::Null;
+            }
+        }
     }
 }
 

@@ -151,8 +151,16 @@ fn replace(
     variables: &Variables,
     path: &[String],
 ) -> Option<String> {
-    let lookup = |name: &str| variables.get(name).map(|(value, _)| value.as_str());
+    if cx.budget.is_spent() {
+        return None;
+    }
+    let budget = &cx.budget;
+    let lookup = |name: &str| Some(budget.take(&variables.get(name)?.0));
     match interpolate::interpolate(text, &lookup) {
+        Ok(_) if cx.budget.is_spent() => {
+            cx.error("the values of the project grow to more than 64 MiB", at);
+            None
+        }
         Ok(done) => {
             for variable in &done.uses {
                 if variable.taken == Taken::Unset && cx.unset.insert(variable.name.clone()) {
