@@ -62,7 +62,8 @@ fn value(of: &'static [&'static str]) -> impl Strategy<Value = String> {
     prop::sample::select(of).prop_map(str::to_owned)
 }
 
-/// Attributes with values in every form that they have.
+/// Attributes with values in every form that they have; those of one service agree with each other,
+/// and loggings have one driver, as options of two do not merge and so depend on the order.
 static ATTRIBUTES: &[(&str, &[&str])] = &[
     ("annotations", &["{a: b}", "[a=c, d=]"]),
     (
@@ -127,7 +128,7 @@ static ATTRIBUTES: &[(&str, &[&str])] = &[
         &[
             "{driver: a, options: {x: 1}}",
             "{options: {y: z}}",
-            "{driver: b}",
+            "{driver: a, options: {y: 2}}",
         ],
     ),
     ("mem_limit", &["512m", "1024", "1.5g"]),
@@ -153,7 +154,7 @@ static ATTRIBUTES: &[(&str, &[&str])] = &[
     ("shm_size", &["64m", "1gb"]),
     ("stop_grace_period", &["1m30s", "500ms", "0s"]),
     ("sysctls", &["{a: 1}", "[b=2]"]),
-    ("tmpfs", &["/a", "['/b:mode=755']"]),
+    ("tmpfs", &["/run", "['/tmp:mode=755']"]),
     ("ulimits", &["{nofile: 5, nproc: {soft: 1, hard: 2}}"]),
     ("user", &["'1000:1000'", "root"]),
     (
@@ -194,6 +195,9 @@ fn file(attributes: &str) -> String {
 }
 
 proptest! {
+    // A case that fails is written down as a test, not as a seed in a file.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn what_config_prints_reads_back_as_the_same_project(attributes in service()) {
         let text = file(&attributes);
