@@ -136,23 +136,28 @@ services:
 
 #[test]
 fn what_another_program_would_have_to_give_is_refused_and_not_passed_over() {
-    let project = Project::new("foreign").file(
-        "compose.yaml",
-        "services:\n  db:\n    provider:\n      type: cloud\n  web:\n    image: busybox\n",
-    );
+    let project = Project::new("foreign")
+        .file(
+            "compose.yaml",
+            "services:\n  db:\n    provider:\n      type: nobodys\n  web:\n    image: busybox\n",
+        )
+        .file(
+            "models.yaml",
+            "services:\n  web:\n    image: busybox\n    models: [llm]\nmodels:\n  llm:\n    model: ai/x\n",
+        );
     let refused = project.dco(&["up", "-d"]).exits(1);
-    assert!(
-        refused
-            .stderr
-            .contains("service `db` is given by `cloud`, a provider"),
-        "{}",
-        refused.stderr
-    );
-    assert!(
-        refused.stderr.contains("compose.yaml:"),
-        "{}",
-        refused.stderr
-    );
+    let said = "\
+error: exec: \"nobodys\": executable file not found in $PATH
+ --> compose.yaml:3:5
+  |
+3 |     provider:
+  |     ^^^^^^^^
+hint: `provider.type` names a plugin of docker's (`docker-nobodys`) or a program; install it";
+    assert!(refused.stderr.contains(said), "{}", refused.stderr);
+    let refused = project.dco(&["-f", "models.yaml", "up", "-d"]).exits(1);
+    let said =
+        "error: service `web` asks for a model: these are not supported yet\n --> models.yaml:4:5";
+    assert!(refused.stderr.contains(said), "{}", refused.stderr);
     assert_eq!(project.containers().len(), 0);
 }
 
