@@ -1,8 +1,11 @@
 //! Prints log lines as they come, many at once where many are there.
 
+use std::time::{Duration, Instant};
+
 use anyhow::Result;
 use regex::bytes::Regex;
 use serde_json::json;
+use tokio::time::sleep;
 
 use super::merge::{Merge, Next};
 use crate::command::Context;
@@ -91,6 +94,8 @@ pub struct Printer<'a> {
     logs: Logs,
     sources: Vec<Named>,
     out: Vec<u8>,
+    /// When the last write was.
+    written: Instant,
     line: Vec<u8>,
 }
 
@@ -102,6 +107,13 @@ struct Named {
 
 /// As much as is written at once.
 const FULL: usize = 64 * 1024;
+
+/// How long the engine has to send more before what it sent is written: it sends line by line, and
+/// a wake-up and a write for each would cost more than all the rest.
+const GATHER: Duration = Duration::from_millis(1);
+
+/// How long a line is held at most while more keep coming.
+const HELD: Duration = Duration::from_millis(10);
 
 impl<'a> Printer<'a> {
     pub fn new(cx: &'a Context, format: Format, pattern: Option<Regex>) -> Self {
@@ -116,6 +128,7 @@ impl<'a> Printer<'a> {
             logs: Logs::new(style),
             sources: Vec::new(),
             out: Vec::with_capacity(FULL),
+            written: Instant::now(),
             line: Vec::new(),
         }
     }
@@ -129,10 +142,16 @@ impl<'a> Printer<'a> {
         self.sources.len() - 1
     }
 
-    /// What the logs say next; what is printed already shows before it waits.
+    /// What the logs say next; what is printed already shows before it waits. Cancel safe.
     pub async fn next(&mut self, merge: &mut Merge<LogLines>) -> Result<Next<LogLines>> {
         if let Some(next) = merge.ready() {
             return Ok(next?);
+        }
+        if !self.out.is_empty() && self.written.elapsed() < HELD {
+            sleep(GATHER).await;
+            if let Some(next) = merge.ready() {
+                return Ok(next?);
+            }
         }
         self.flush()?;
         Ok(merge.next().await?)
@@ -191,6 +210,7 @@ impl<'a> Printer<'a> {
         if !self.out.is_empty() {
             self.reporter.write_out(&self.out)?;
             self.out.clear();
+            self.written = Instant::now();
         }
         Ok(())
     }
