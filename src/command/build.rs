@@ -89,6 +89,9 @@ struct Ignored {
     provenance: Option<String>,
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     sbom: Option<String>,
+    /// Plain is what a build's output is; the flag before the verb decides about the rest.
+    #[arg(long, hide = true)]
+    progress: Option<String>,
 }
 
 fn bytes(text: &str) -> Result<i64, String> {
@@ -104,8 +107,8 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     args.refuse()?;
     args.warn(cx);
     // Contexts may be other services' images, so the whole file is at hand.
-    let all = cx.load_model()?;
     let named = cx.load_project(&args.services, along)?;
+    let all = cx.load_model()?.with_profiles(named.profiles.clone());
     let engine = cx.engine()?;
     let mut builds = Builds::open(cx, &engine, &all, args.options()?).await?;
     if args.quiet {

@@ -321,6 +321,15 @@ fn environment(args: &Args, cx: &Context) -> Result<String> {
 }
 
 /// The variables of the files as a table, or as JSON or YAML.
+/// What is indented by two, as Docker Compose indents here.
+fn indent_by_four(text: &str) -> String {
+    let lines = text.lines().map(|line| {
+        let depth = line.len() - line.trim_start_matches(' ').len();
+        format!("{:depth$}{line}\n", "")
+    });
+    lines.collect()
+}
+
 fn variables(args: &Args, cx: &Context) -> Result<String> {
     let mut variables = BTreeMap::new();
     load_tree(args, cx)?.each_text(|text| compose::interpolate::variables(text, &mut variables));
@@ -336,7 +345,7 @@ fn variables(args: &Args, cx: &Context) -> Result<String> {
                     .into_iter()
                     .map(|(key, value)| (key.into(), Tree::Text(value)))
                     .collect();
-                fields.insert(2, ("Required".into(), Tree::Bool(variable.required)));
+                fields.push(("Required".into(), Tree::Bool(variable.required)));
                 let key = |key: std::borrow::Cow<'static, str>| match format {
                     "yaml" => key.to_lowercase().into(),
                     _ => key,
@@ -346,8 +355,8 @@ fn variables(args: &Args, cx: &Context) -> Result<String> {
             });
             let tree = Tree::Map(entries.collect());
             Ok(match format {
-                "yaml" => compose::emit::yaml(&tree),
-                _ => crate::project::json(&tree) + "\n",
+                "yaml" => indent_by_four(&compose::emit::yaml(&tree)),
+                _ => indent_by_four(&crate::project::json(&tree)) + "\n",
             })
         }
         _ => {

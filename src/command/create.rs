@@ -28,6 +28,7 @@ pub struct Args {
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     let mut project = cx.load_project(&args.services, Along::Dependencies)?;
     super::up::refuse_foreign(&project)?;
+    crate::compose::container_names(&project)?;
     scale(&mut project, &args.shape.scale)?;
     super::providers::up(cx, &mut project).await?;
     let source = Source::Loaded(Box::new(project));

@@ -11,6 +11,7 @@ use super::consent::volumes_to_rebuild;
 use super::providers;
 use super::settle::{Firmness, settle};
 use super::work::{Manner, Quiet, Source, Work, grace, is_strict, look_again, waits};
+use crate::compose;
 use crate::diagnostic::Diagnostic;
 use crate::execute::{Cleanup, Report};
 use crate::lint::lint;
@@ -250,6 +251,7 @@ async fn bring_up<'c>(args: &Args, cx: &'c Context) -> Result<Option<Up<'c>>> {
         bail!("no service selected");
     }
     refuse_foreign(&project)?;
+    compose::container_names(&project)?;
     if args.live || args.before_watch {
         build_what_is_watched(&mut project);
     }

@@ -455,7 +455,7 @@ pub fn container_names(project: &Project) -> Result<(), Diagnostic> {
         if let Some(other) = names.insert(&model.container_name, service) {
             let place = |service: &str| project.place(&["services", service, "container_name"]);
             return Err(Diagnostic::error(format!(
-                "services `{other}` and `{service}` have the same container name `{}`",
+                "services.{service}: container name \"{}\" is already in use by service {other}",
                 model.container_name
             ))
             .at(place(service))

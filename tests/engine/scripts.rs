@@ -161,3 +161,25 @@ fn a_project_of_resources_alone_is_made_with_all_resources() {
     assert_eq!(project.volumes().len(), 1);
     assert_eq!(project.networks().len(), 1);
 }
+
+#[test]
+fn a_service_whose_profile_is_off_is_built_when_it_is_named() {
+    let project = Project::new("profilebuild").file(
+        "compose.yaml",
+        "services:\n  tool: {build: {dockerfile_inline: 'FROM busybox'}, profiles: [tools]}\n",
+    );
+    let done = project.dco(&["build", "--progress", "plain", "tool"]).ok();
+    assert!(done.stderr.contains("tool  Built"), "{}", done.stderr);
+}
+
+#[test]
+fn two_services_of_one_container_name_are_refused_before_anything_is_made() {
+    let project = Project::new("onename").file(
+        "compose.yaml",
+        &format!("services:\n  a: {{{SLEEPER}, container_name: dcot-one}}\n  b: {{{SLEEPER}, container_name: dcot-one}}\n"),
+    );
+    let done = project.dco(&["up", "-d"]).exits(1);
+    let said = "services.b: container name \"dcot-one\" is already in use by service a";
+    assert!(done.stderr.contains(said), "{}", done.stderr);
+    assert!(project.networks().is_empty());
+}
