@@ -11,6 +11,8 @@ use crate::name::ServiceName;
 pub enum News {
     /// A reaction.
     Line(Line),
+    /// The image of a service is about to be rebuilt.
+    Rebuilding(ServiceName),
     /// A line that a command said which a reaction ran.
     Said(ServiceName, String),
     /// Something about the watch itself.

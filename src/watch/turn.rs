@@ -87,6 +87,7 @@ impl Turn<'_> {
         } = *self.session;
         let reaction = &self.reaction;
         if let Some(replace) = reaction.rebuild {
+            (self.session.say)(News::Rebuilding(self.service.clone()));
             hands.rebuild(&self.service, replace).await?;
             did.push(Did::Rebuilt);
         }

@@ -65,6 +65,11 @@ impl<'c> Voice<'c> {
                 )));
             }
             News::Batch { .. } => {}
+            News::Rebuilding(service) if self.speaks_compose() => self.say(&format!(
+                "Rebuilding service(s) [\"{service}\"] after changes were detected..."
+            )),
+            // On a terminal the progress of the build says it.
+            News::Rebuilding(_) => {}
             News::Said(service, line) => {
                 let service = format!("{service:<width$}", width = self.width);
                 let head = self
@@ -74,7 +79,7 @@ impl<'c> Voice<'c> {
                 self.say(&format!("{head} {line}"));
             }
             News::Line(line) => {
-                if self.manner != Manner::Log && !self.cx.terminal.stdout {
+                if self.speaks_compose() {
                     for line in compose_lines(&line) {
                         self.say(&line);
                     }
@@ -85,6 +90,11 @@ impl<'c> Voice<'c> {
                 }
             }
         }
+    }
+
+    /// Whether a script may read this, and look for the words of Docker Compose.
+    fn speaks_compose(&self) -> bool {
+        self.manner != Manner::Log && !self.cx.terminal.stdout
     }
 
     /// Says what a change of the project's own files came to.
