@@ -72,8 +72,21 @@ pub(super) struct Show<'a> {
     pub(super) style: LogStyle,
     pub(super) timestamps: bool,
     pub(super) ending: Ending,
+    /// The services that were named: when they have ended all is over, and only they are stopped.
+    /// None stands for all.
+    pub(super) targets: BTreeSet<ServiceName>,
     /// Only what was said since then: seconds since 1970.
     pub(super) since: String,
+}
+
+impl Show<'_> {
+    /// Whether what was named has ended; dependencies that are shown beside it go on.
+    fn is_over(&self, watched: &[Watched], active: &BTreeSet<usize>) -> bool {
+        let named = |index: &usize| self.targets.contains(&watched[*index].service);
+        self.company == Company::Alone
+            && (0..watched.len()).any(|index| named(&index))
+            && !active.iter().any(named)
+    }
 }
 
 enum News {
@@ -135,7 +148,8 @@ pub(super) async fn follow(
     let mut code: Option<u8> = None;
     let mut stopping = None;
     loop {
-        let idle = followers.is_empty();
+        // What a follower said last is taken up before its end counts.
+        let idle = news.is_empty() && (followers.is_empty() || show.is_over(&watched, &active));
         let over = match show.company {
             Company::Alone if idle && (expected.is_empty() || stopping.is_some()) => break,
             Company::Alone => None,
@@ -146,7 +160,7 @@ pub(super) async fn follow(
             _ = interrupts.next(), if stopping.is_none() => {
                 cx.events().emit(Event::Note("Gracefully Stopping... press Ctrl+C again to force".into()));
                 code = Some(130);
-                stopping = Some(Box::pin(stop(cx, work, &hooks.say)));
+                stopping = Some(Box::pin(stop(cx, work, (&show.targets, &hooks.say))));
             }
             Some((container, line)) = hooks.heard.recv() => screen.hook(work, &container, &line)?,
             Some(heard) = news.recv() => match heard {
@@ -163,7 +177,7 @@ pub(super) async fn follow(
                         code = code.or(Some(status));
                     }
                     if show.ending.ends_all(status, again) && stopping.is_none() {
-                        stopping = Some(Box::pin(stop(cx, work, &hooks.say)));
+                        stopping = Some(Box::pin(stop(cx, work, (&show.targets, &hooks.say))));
                     }
                 }
             },
@@ -424,8 +438,12 @@ async fn follow_one(work: &Work<'_>, followed: Followed, show: &Show<'_>, say: m
     }
 }
 
-/// Stops everything, each before what it depends on; a further interrupt kills.
-async fn stop(cx: &Context, work: &Work<'_>, hooks: &HookSayings) -> Result<()> {
+/// Stops what was named, else everything, each before what it depends on; a further interrupt kills.
+async fn stop(
+    cx: &Context,
+    work: &Work<'_>,
+    (targets, hooks): (&BTreeSet<ServiceName>, &HookSayings),
+) -> Result<()> {
     let open = || {
         Work::open(
             cx,
@@ -434,8 +452,7 @@ async fn stop(cx: &Context, work: &Work<'_>, hooks: &HookSayings) -> Result<()> 
         )
     };
     let now = open().await?;
-    let all = std::collections::BTreeSet::new();
-    let plan = now.plan(|world| plan::stop(world, &all, None));
+    let plan = now.plan(|world| plan::stop(world, targets, None));
     let manner = Manner {
         hooks: Some(hooks),
         ..Manner::default()
@@ -444,7 +461,7 @@ async fn stop(cx: &Context, work: &Work<'_>, hooks: &HookSayings) -> Result<()> 
         Err(error) if error.is::<Exit>() => {
             let now = open().await?;
             let kill = Signal::Kill("SIGKILL".into());
-            let plan = now.plan(|world| plan::signal(world, &all, &kill));
+            let plan = now.plan(|world| plan::signal(world, targets, &kill));
             now.execute(&plan, Manner::default()).await.map(drop)
         }
         other => other.map(drop),

@@ -380,6 +380,11 @@ impl Args {
                 (None, true) => Ending::First(None),
                 (None, false) => Ending::Last,
             },
+            targets: self
+                .services
+                .iter()
+                .map(|name| ServiceName::from(name.as_str()))
+                .collect(),
             since: format!("{}.{:09}", since.as_second(), since.subsec_nanosecond()),
         }
     }

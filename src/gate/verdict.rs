@@ -113,6 +113,10 @@ pub enum Answer {
     Unseen,
 }
 
+/// How long a container without a healthcheck may run before that is told: one that ends at once
+/// has worse to say. Docker Compose looks for the first time after as long.
+const FIRST_LOOK: Duration = Duration::from_millis(500);
+
 /// The verdict on a gate after `waited`, over all replicas of the dependency.
 ///
 /// Every replica has to be ready. `soft_limit` is that of soft gates without one of their own;
@@ -128,6 +132,9 @@ pub fn verdict(
         match of_one(gate, replica) {
             Verdict::Ready => {}
             Verdict::Pending => pending.push(replica),
+            Verdict::Failed(Failure::NoHealthcheck { .. }) if replica.age + waited < FIRST_LOOK => {
+                pending.push(replica);
+            }
             ended => return ended,
         }
     }
@@ -337,7 +344,8 @@ mod tests {
             ..running()
         };
         assert_eq!(of(&gate, with(Some(Health::Healthy)), 0), Verdict::Ready);
-        let failed = |replica| match of(&gate, replica, 0) {
+        assert_eq!(of(&gate, with(None), 0), Verdict::Pending);
+        let failed = |replica| match of(&gate, replica, 1) {
             Verdict::Failed(failure) => failure.to_string(),
             other => panic!("{other:?}"),
         };

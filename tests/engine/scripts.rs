@@ -183,3 +183,47 @@ fn two_services_of_one_container_name_are_refused_before_anything_is_made() {
     assert!(done.stderr.contains(said), "{}", done.stderr);
     assert!(project.networks().is_empty());
 }
+
+#[test]
+fn an_attached_up_of_named_services_ends_with_them_and_leaves_their_dependencies() {
+    let project = Project::new("targets").file(
+        "compose.yaml",
+        &format!(
+            "services:
+  base: {{{SLEEPER}, stop_grace_period: 1s}}
+  job:
+    image: busybox
+    command: [sh, -c, 'sleep 0.3; echo done; exit 7']
+    depends_on: [base]
+"
+        ),
+    );
+    let runs = || project.inspect("base")["State"]["Running"] == true;
+    project.dco(&["up", "--attach-dependencies", "job"]).ok();
+    assert!(runs());
+    project.dco(&["up", "--exit-code-from=job", "job"]).exits(7);
+    assert!(runs());
+    project
+        .dco(&["up", "--abort-on-container-failure"])
+        .exits(7);
+    assert!(!runs());
+}
+
+#[test]
+fn a_dependency_that_ends_at_once_is_told_for_that_and_not_for_its_missing_healthcheck() {
+    let project = Project::new("endsatonce").file(
+        "compose.yaml",
+        &format!(
+            "services:
+  web: {{{SLEEPER}, depends_on: {{db: {{condition: service_healthy}}}}}}
+  db: {{image: busybox, command: [sh, -c, 'sleep 0.1; exit 1']}}
+"
+        ),
+    );
+    let done = project.dco(&["up", "-d"]).exits(1);
+    let said = format!(
+        "dependency failed to start: container {}-db-1 exited (1)",
+        project.name()
+    );
+    assert!(done.stderr.contains(&said), "{}", done.stderr);
+}
