@@ -1,8 +1,11 @@
 //! What an attached `up` does once everything runs: shows the logs, and stops what it watches when
 //! it is interrupted or when a container ends that ends it all.
 
+mod expected;
+mod screen;
+
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,18 +18,19 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
+use self::expected::{Expected, Met};
+use self::screen::Screen;
 use super::Context;
 use super::containers::label;
 use super::work::{HookSayings, Manner, Source as From, Work};
-use crate::engine::{Channel, Chunk, EngineEvent, Framing, LogRange, Which, container, labelled};
+use crate::engine::{Chunk, EngineEvent, Framing, LogRange, Which, container, labelled};
 use crate::event::Event;
 use crate::execute::Interrupts;
 use crate::gate::Waits;
 use crate::name::{ContainerId, ServiceName};
 use crate::plan::{self, Signal};
-use crate::project::Project;
 use crate::report::Exit;
-use crate::report::log::{LogStyle, Logs, Source};
+use crate::report::log::LogStyle;
 
 /// A container whose log is shown.
 pub(super) struct Watched {
@@ -295,82 +299,6 @@ async fn next(events: &mut Option<Receiver<Arc<EngineEvent>>>) -> Option<Arc<Eng
     }
 }
 
-/// Containers that were made meanwhile, by `scale` in another terminal say, and may start.
-#[derive(Default)]
-struct Expected {
-    made: BTreeSet<String>,
-    /// When containers ended, in nanoseconds since 1970.
-    died: BTreeMap<String, i64>,
-}
-
-/// A container that was started meanwhile.
-struct Met {
-    id: ContainerId,
-    service: ServiceName,
-    number: String,
-    name: String,
-}
-
-impl Expected {
-    fn is_empty(&self) -> bool {
-        self.made.is_empty()
-    }
-
-    /// From when on the log of a container is new.
-    fn since(&self, id: &ContainerId, show: &Show<'_>) -> String {
-        match self.died.get(id.as_str()) {
-            Some(nanos) => format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000),
-            None => show.since.clone(),
-        }
-    }
-
-    /// Takes note of an event, and gives the container where one has started.
-    fn take(&mut self, event: &EngineEvent, show: &Show<'_>) -> Option<Met> {
-        let label = |name| event.attribute(name).unwrap_or_default();
-        let service = label(label::SERVICE);
-        if event.kind != "container" || label(label::ONE_OFF) == "True" || !(show.wanted)(service) {
-            return None;
-        }
-        let id = &event.actor.id;
-        match event.action.as_str() {
-            "create" => drop(self.made.insert(id.clone())),
-            "destroy" => drop(self.made.remove(id)),
-            "die" => {
-                self.made.remove(id);
-                self.died.insert(id.clone(), event.time_nano);
-            }
-            "start" => {
-                self.made.remove(id);
-                return Some(Met {
-                    id: ContainerId::from(id.as_str()),
-                    service: ServiceName::from(service),
-                    number: label(label::NUMBER).to_owned(),
-                    name: label("name").to_owned(),
-                });
-            }
-            _ => {}
-        }
-        None
-    }
-}
-
-impl Met {
-    /// The same as it is shown: a container that replaces another has that one's name only later.
-    fn of(self, project: &Project) -> Watched {
-        let own = project.services.get(&self.service);
-        let named = own.is_some_and(|own| !own.container_name.is_empty());
-        Watched {
-            label: match named {
-                true => self.name,
-                false => project.naming.join(&[&self.service, &self.number]),
-            },
-            tty: own.is_some_and(|own| own.tty),
-            id: self.id,
-            service: self.service,
-        }
-    }
-}
-
 impl Watched {
     fn followed(&self, index: usize, since: String) -> Followed {
         Followed {
@@ -465,87 +393,5 @@ async fn stop(
             now.execute(&plan, Manner::default()).await.map(drop)
         }
         other => other.map(drop),
-    }
-}
-
-/// Turns chunks into lines and prints them.
-struct Screen<'c> {
-    cx: &'c Context,
-    logs: Logs,
-    sources: Vec<Source>,
-    /// What is left of each container's streams after their last whole line.
-    rest: BTreeMap<(usize, bool), Vec<u8>>,
-}
-
-impl<'c> Screen<'c> {
-    fn new(cx: &'c Context, watched: &[Watched], style: LogStyle) -> Self {
-        let mut logs = Logs::new(style);
-        let sources = watched.iter().map(|one| logs.source(&one.label)).collect();
-        Self {
-            cx,
-            logs,
-            sources,
-            rest: BTreeMap::new(),
-        }
-    }
-
-    /// One more, and its number.
-    fn meet(&mut self, one: &Watched) -> usize {
-        self.sources.push(self.logs.source(&one.label));
-        self.sources.len() - 1
-    }
-
-    /// Shows what a hook said under its container's name.
-    fn hook(&mut self, work: &Work<'_>, container: &str, line: &str) -> Result<()> {
-        let prefix = format!("{}-", work.project.name);
-        let label = container.strip_prefix(&prefix).unwrap_or(container);
-        let source = self.logs.source(&format!("{label} ->"));
-        let mut out = Vec::new();
-        self.logs.line(source, line.as_bytes(), &mut out);
-        self.cx.reporter().write_out(&out)
-    }
-
-    fn say(&mut self, index: usize, chunk: &Chunk) -> Result<()> {
-        let rest = self
-            .rest
-            .entry((index, chunk.channel == Channel::Stderr))
-            .or_default();
-        rest.extend_from_slice(&chunk.bytes);
-        let Some(end) = rest.iter().rposition(|byte| *byte == b'\n') else {
-            return Ok(());
-        };
-        let whole: Vec<u8> = rest.drain(..=end).collect();
-        let mut out = Vec::new();
-        for line in whole[..end].split(|byte| *byte == b'\n') {
-            self.logs.line(self.sources[index], line, &mut out);
-        }
-        self.write(chunk.channel, &out)
-    }
-
-    /// Lets lines go where the container wrote them.
-    fn write(&self, channel: Channel, lines: &[u8]) -> Result<()> {
-        match channel {
-            Channel::Stdout => self.cx.reporter().write_out(lines),
-            Channel::Stderr => self.cx.reporter().write_err(lines),
-        }
-    }
-
-    /// Shows what is left without its newline, and that the container ended.
-    fn ended(&mut self, index: usize, status: i64, again: Again) -> Result<()> {
-        for channel in [Channel::Stdout, Channel::Stderr] {
-            let rest = self.rest.remove(&(index, channel == Channel::Stderr));
-            if let Some(rest) = rest.filter(|rest| !rest.is_empty()) {
-                let mut line = Vec::new();
-                self.logs.line(self.sources[index], &rest, &mut line);
-                self.write(channel, &line)?;
-            }
-        }
-        let mut out = Vec::new();
-        let text = match again {
-            Again::Yes => format!("exited with code {status} (restarting)"),
-            Again::No => format!("exited with code {status}"),
-        };
-        self.logs.status(self.sources[index], &text, &mut out);
-        self.cx.reporter().write_out(&out)
     }
 }

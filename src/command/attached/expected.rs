@@ -1,0 +1,85 @@
+//! Which containers an attached `up` has to follow besides those that it started.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Show, Watched};
+use crate::command::containers::label;
+use crate::engine::EngineEvent;
+use crate::name::{ContainerId, ServiceName};
+use crate::project::Project;
+
+/// Containers that were made meanwhile, by `scale` in another terminal say, and may start.
+#[derive(Default)]
+pub(super) struct Expected {
+    made: BTreeSet<String>,
+    /// When containers ended, in nanoseconds since 1970.
+    died: BTreeMap<String, i64>,
+}
+
+/// A container that was started meanwhile.
+pub(super) struct Met {
+    pub(super) id: ContainerId,
+    pub(super) service: ServiceName,
+    pub(super) number: String,
+    pub(super) name: String,
+}
+
+impl Expected {
+    pub(super) fn is_empty(&self) -> bool {
+        self.made.is_empty()
+    }
+
+    /// From when on the log of a container is new.
+    pub(super) fn since(&self, id: &ContainerId, show: &Show<'_>) -> String {
+        match self.died.get(id.as_str()) {
+            Some(nanos) => format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000),
+            None => show.since.clone(),
+        }
+    }
+
+    /// Takes note of an event, and gives the container where one has started.
+    pub(super) fn take(&mut self, event: &EngineEvent, show: &Show<'_>) -> Option<Met> {
+        let label = |name| event.attribute(name).unwrap_or_default();
+        let service = label(label::SERVICE);
+        if event.kind != "container" || label(label::ONE_OFF) == "True" || !(show.wanted)(service) {
+            return None;
+        }
+        let id = &event.actor.id;
+        match event.action.as_str() {
+            "create" => drop(self.made.insert(id.clone())),
+            "destroy" => drop(self.made.remove(id)),
+            "die" => {
+                self.made.remove(id);
+                self.died.insert(id.clone(), event.time_nano);
+            }
+            "start" => {
+                self.made.remove(id);
+                return Some(Met {
+                    id: ContainerId::from(id.as_str()),
+                    service: ServiceName::from(service),
+                    number: label(label::NUMBER).to_owned(),
+                    name: label("name").to_owned(),
+                });
+            }
+            _ => {}
+        }
+        None
+    }
+}
+
+impl Met {
+    /// The same as it is shown: a container that replaces another has that one's name only later.
+    pub(super) fn of(self, project: &Project) -> Watched {
+        let own = project.services.get(&self.service);
+        let named = own.is_some_and(|own| !own.container_name.is_empty());
+        Watched {
+            label: match named {
+                true => self.name,
+                false => project.naming.join(&[&self.service, &self.number]),
+            },
+            tty: own.is_some_and(|own| own.tty),
+            id: self.id,
+            service: self.service,
+        }
+    }
+}
