@@ -99,7 +99,8 @@ fn status_filter(filter: Option<&str>) -> Result<Option<String>> {
         None => Ok(None),
         Some(None) => bail!("arguments to --filter should be in form KEY=VAL"),
         Some(Some(("status", status))) => Ok(Some(status.to_owned())),
-        Some(Some(("source", _))) => bail!("not implemented"),
+        // Docker Compose knows the name too, and refuses it as well.
+        Some(Some(("source", _))) => bail!("not implemented: the filter `source`; use `status`"),
         Some(Some((other, _))) => bail!("unknown filter {other}"),
     }
 }
