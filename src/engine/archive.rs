@@ -74,7 +74,8 @@ impl PathStat {
 pub struct Unpack {
     /// Refuses to put a file in a directory's place, or the reverse.
     pub keep_kinds: bool,
-    /// Keeps the owners that the tar names.
+    /// What `docker cp --archive` asks for (`copyUIDGID`): all becomes the container's user's, if it
+    /// has one. Engines before 25 look that user up on their own machine and fail where it is not.
     pub keep_owners: bool,
 }
 

@@ -57,10 +57,8 @@ impl Site<'_> {
             ))
         })?;
         let archive = futures_util::stream::iter([Ok(bytes::Bytes::from(archive))]);
-        let how = Unpack {
-            keep_kinds: false,
-            keep_owners: true,
-        };
+        // The archive names the owners: the engine may not know the container's user.
+        let how = Unpack::default();
         let put = self
             .tools
             .engine

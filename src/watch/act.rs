@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::archive::{self, Pieces};
 use super::inside::Inside;
+use super::owner;
 use super::source::mounts::{self, Mount};
 use crate::engine::{Engine, Unpack, Which, labelled};
 use crate::name::{ContainerId, ServiceName};
@@ -155,24 +156,27 @@ async fn copy(
     members: &[&Member],
     paths: BTreeMap<PathBuf, PathBuf>,
 ) -> Result<(archive::Written, Failures)> {
-    if members.is_empty() {
+    let Some(first) = members.first() else {
         return Ok(Default::default());
-    }
+    };
+    // The owner becomes the container's user, as Docker Compose has it.
+    let owner = owner::of(engine, &first.id).await;
+    let how = Unpack {
+        keep_kinds: false,
+        keep_owners: owner.is_none(),
+    };
     let (senders, receivers): (Vec<_>, Vec<_>) = members
         .iter()
         .map(|_| mpsc::channel::<Bytes>(PIECES_AHEAD))
         .unzip();
-    let writing = tokio::task::spawn_blocking(move || archive::write(&paths, Pieces::new(senders)));
+    let writing = tokio::task::spawn_blocking(move || {
+        archive::write(&paths, owner.unwrap_or_default(), Pieces::new(senders))
+    });
     let sending = members
         .iter()
         .zip(receivers)
         .map(|(member, mut receiver)| async move {
             let pieces = stream::poll_fn(move |cx| receiver.poll_recv(cx)).map(Ok);
-            // The owner becomes the container's user, as Docker Compose has it.
-            let how = Unpack {
-                keep_kinds: false,
-                keep_owners: true,
-            };
             let sent = engine.put_archive(&member.id, "/", pieces, how).await;
             let sent = sent.with_context(|| format!("cannot copy into {}", member.name));
             sent.err().map(|error| (member.id.clone(), error))

@@ -9,6 +9,8 @@ use bytes::Bytes;
 use tar::{Builder, EntryType, Header};
 use tokio::sync::mpsc::Sender;
 
+use super::owner::Owner;
+
 /// What became of the paths of a batch.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Written {
@@ -22,18 +24,22 @@ pub struct Written {
 
 /// Writes what the host holds of `paths` (container path → host path) as a tar archive.
 ///
-/// Modes and times are kept, owners are left to the engine; links are written as links, never
-/// followed. A path that vanished is reported as removed, one that may not be read as unreadable; one that vanishes or shrinks while it is
-/// read is padded: its next event brings its final state.
+/// Modes and times are kept, all of it is the owner's; links are written as links, never followed. A
+/// path that vanished is reported as removed, one that may not be read as unreadable; one that
+/// vanishes or shrinks while it is read is padded: its next event brings its final state.
 ///
 /// # Errors
 /// The output cannot be written, or a file that exists cannot be read.
-pub fn write(paths: &BTreeMap<PathBuf, PathBuf>, output: impl Write) -> io::Result<Written> {
+pub fn write(
+    paths: &BTreeMap<PathBuf, PathBuf>,
+    owner: Owner,
+    output: impl Write,
+) -> io::Result<Written> {
     let mut archive = Builder::new(output);
     let mut written = Written::default();
     // Sorted: a folder comes before what it holds.
     for (inside, outside) in paths {
-        match append(&mut archive, inside, outside) {
+        match append(&mut archive, owner, (inside, outside)) {
             Ok(true) => written.entries += 1,
             Ok(false) => {}
             Err(error) if is_vanished(&error) => written.removed.push(inside.clone()),
@@ -63,14 +69,18 @@ fn is_vanished(error: &io::Error) -> bool {
 }
 
 /// Whether an entry was written; sockets, pipes and devices are no content.
-fn append<W: Write>(archive: &mut Builder<W>, inside: &Path, outside: &Path) -> io::Result<bool> {
+fn append<W: Write>(
+    archive: &mut Builder<W>,
+    owner: Owner,
+    (inside, outside): (&Path, &Path),
+) -> io::Result<bool> {
     let found = std::fs::symlink_metadata(outside)?;
     let name = inside.strip_prefix("/").unwrap_or(inside);
     let mut header = Header::new_gnu();
     header.set_mode(found.mode() & 0o7777);
     header.set_mtime(u64::try_from(found.mtime()).unwrap_or(0));
-    header.set_uid(0);
-    header.set_gid(0);
+    header.set_uid(owner.user);
+    header.set_gid(owner.group);
     header.set_size(0);
     if found.is_symlink() {
         header.set_entry_type(EntryType::Symlink);
@@ -191,7 +201,7 @@ mod tests {
                 .map(|name| (Path::new("/app").join(name), at(name)))
                 .into();
         let mut bytes = Vec::new();
-        let written = write(&paths, &mut bytes).unwrap();
+        let written = write(&paths, Owner::default(), &mut bytes).unwrap();
         assert_eq!(
             written.removed,
             [PathBuf::from("/app/d/run.sh/below"), "/app/gone".into()]

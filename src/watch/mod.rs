@@ -13,6 +13,7 @@ pub mod memory;
 pub mod news;
 pub mod noise;
 mod own;
+mod owner;
 pub mod processes;
 pub mod program;
 pub mod rule;

@@ -216,6 +216,39 @@ secrets:
 }
 
 #[test]
+fn a_user_that_the_engines_machine_does_not_know_gets_its_secrets() {
+    let project = Project::new("injectuser").env("TOKEN", "s3cret").file(
+        "compose.yaml",
+        "\
+services:
+  app:
+    image: busybox
+    user: '4321'
+    command: [sh, -c, 'stat -c %u:%g /etc/app.conf; cat /etc/app.conf /run/secrets/token']
+    configs:
+      - source: conf
+        target: /etc/app.conf
+        uid: '4321'
+        gid: '7'
+        mode: 0400
+    secrets: [token]
+configs:
+  conf:
+    content: hello-
+secrets:
+  token:
+    environment: TOKEN
+",
+    );
+    let ended = project.dco(&["up", "--no-log-prefix"]).ok();
+    assert!(
+        ended.stdout.contains("4321:7\nhello-s3cret"),
+        "{}",
+        ended.stdout
+    );
+}
+
+#[test]
 fn a_project_is_taken_down_by_its_name_alone() {
     let project = two("byname");
     project.dco(&["up", "-d"]).ok();
