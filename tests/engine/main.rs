@@ -11,6 +11,7 @@ mod cards;
 mod client;
 mod commit;
 mod cp;
+mod examples;
 mod exec;
 mod explain;
 mod export;

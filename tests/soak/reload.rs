@@ -277,7 +277,7 @@ fn a_change_of_branches_arrives_whole() {
 fn the_tutorial_is_live_with_its_terminal_closed() {
     let project = Project::new("live");
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/django");
-    super::tutorial::copy(&example, &project, "");
+    project.copy(&example, "");
     let port = super::tutorial::free_port();
     let file = fs::read_to_string(project.path("docker-compose.yml")).unwrap();
     let file = file.replace("8000:8000", &format!("{port}:8000"));

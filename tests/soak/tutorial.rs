@@ -12,21 +12,6 @@ use crate::support::{PATIENCE, Project, engine, until};
 /// How many cold starts in a row have to succeed.
 const ROUNDS: u32 = 20;
 
-/// Copies a folder into a project, file by file.
-pub fn copy(from: &Path, project: &Project, into: &str) {
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap();
-        let inside = format!("{into}{name}");
-        if path.is_dir() {
-            copy(&path, project, &format!("{inside}/"));
-        } else {
-            project.write(&inside, "");
-            fs::copy(&path, project.path(&inside)).unwrap();
-        }
-    }
-}
-
 /// The page's status line and body.
 pub fn page(port: u16) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
@@ -52,7 +37,7 @@ pub fn free_port() -> u16 {
 fn tutorial(subject: &str) -> (Project, u16) {
     let project = Project::new(subject);
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/django");
-    copy(&example, &project, "");
+    project.copy(&example, "");
     let port = free_port();
     let file = fs::read_to_string(project.path("docker-compose.yml")).unwrap();
     project.write(

@@ -8,6 +8,7 @@
 
 pub mod engine;
 pub mod faults;
+pub mod http;
 pub mod project;
 pub mod proxy;
 pub mod registry;

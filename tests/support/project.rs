@@ -86,6 +86,23 @@ impl Project {
         fs::write(&path, text).expect("the file");
     }
 
+    /// Copies what a folder holds to a folder of the project; `into` ends with a slash, or is empty.
+    #[track_caller]
+    pub fn copy(&self, from: &Path, into: &str) {
+        for entry in fs::read_dir(from).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let inside = format!("{into}{name}");
+            match path.is_dir() {
+                true => self.copy(&path, &format!("{inside}/")),
+                false => {
+                    self.write(&inside, "");
+                    fs::copy(&path, self.path(&inside)).expect("a copy");
+                }
+            }
+        }
+    }
+
     /// The project's name: that of its directory.
     pub fn name(&self) -> &str {
         &self.name
