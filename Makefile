@@ -73,7 +73,8 @@ bench-reload: release ## times a save until it is live, beside Docker Compose an
 .PHONY: soak
 soak: ## long runs: cold starts, how exact gates are, storms of changes under `sync`, every fuzz target (SOAK=name for one, FUZZ=seconds)
 	@$(IMAGES) $(TEST_IMAGES)
-	$(ENGINE) $(CARGO) test --locked --test soak -- $(SOAK)
+	@[ -x $(PEERS)/compose-2.40 ] || $(PEERS_INSTALL) $(PEERS)
+	DCO_PEER=$(PEERS)/compose-2.40 $(ENGINE) $(CARGO) test --locked --test soak -- $(SOAK)
 	$(if $(SOAK),,fuzz/run.sh $(or $(FUZZ),10))
 
 .PHONY: parity

@@ -3,9 +3,11 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
-use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::support::{PATIENCE, Project, engine, until};
 
@@ -94,16 +96,23 @@ fn every_cold_start_of_the_tutorial_is_ready_when_up_returns() {
     }
 }
 
+/// Docker Compose 2.40, to compare with.
+fn peer() -> PathBuf {
+    let peer = std::env::var_os("DCO_PEER").map(PathBuf::from);
+    let usual = || Some(PathBuf::from("/opt/peers/compose-2.40")).filter(|path| path.exists());
+    let peer = peer.or_else(usual);
+    peer.expect("DCO_PEER names Docker Compose 2.40.3, as `make soak` installs it")
+}
+
 /// Runs `up -d` and takes the time when it says that the image is built.
-fn end_of_build(project: &Project) -> jiff::Timestamp {
-    let mut command = project.command(&["up", "-d"]);
-    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+fn end_of_build(mut up: Command) -> Timestamp {
+    let mut child = up.stderr(Stdio::piped()).spawn().unwrap();
     let mut built = None;
     let mut said = String::new();
     for line in BufReader::new(child.stderr.take().unwrap()).lines() {
         let line = line.unwrap();
         if line.trim_end().ends_with(" Built") {
-            built = Some(jiff::Timestamp::now());
+            built = Some(Timestamp::now());
         }
         said.push_str(&line);
         said.push('\n');
@@ -112,40 +121,84 @@ fn end_of_build(project: &Project) -> jiff::Timestamp {
     built.unwrap_or_else(|| panic!("nothing was built: {said}"))
 }
 
-/// How long the engine takes here and now to make and start a container: a machine that is busy
-/// with something else needs seconds.
-fn engine_start() -> Duration {
-    let project = Project::new("soak-start");
-    let text = "services:\n  one:\n    image: busybox\n    init: true\n    command: sleep 60\n";
-    project.write("compose.yaml", text);
-    project.dco(&["create"]).ok();
-    let id = project.inspect("one")["Id"].as_str().unwrap().to_owned();
-    let begun = Instant::now();
-    engine::call("POST", &format!("/containers/{id}/start"));
-    begun.elapsed()
+/// When what happened in a first `up`.
+#[derive(Debug)]
+struct Overlap {
+    db: Timestamp,
+    ready: Timestamp,
+    built: Timestamp,
+    django: Timestamp,
 }
 
-#[test]
-fn the_database_starts_while_the_app_is_built_and_the_app_when_both_are_ready() {
-    let (project, _) = tutorial("soak-overlap");
-    // Nothing of the build is known from before.
+impl Overlap {
+    /// How long django waited in vain, in milliseconds; negative where it came too early.
+    fn late(&self) -> i128 {
+        let due = self.ready.max(self.built);
+        self.django.duration_since(due).as_millis()
+    }
+}
+
+/// The tutorial from nothing, nothing of its build known from before.
+fn first_up(project: &Project, up: Command) -> Overlap {
     let requirements = fs::read_to_string(project.path("requirements.txt")).unwrap();
     let name = project.name();
     project.write("requirements.txt", &format!("{requirements}# {name}\n"));
-    let built = end_of_build(&project);
-    let time = |text: &str| -> jiff::Timestamp {
-        let parsed = text.parse();
-        parsed.unwrap_or_else(|error| panic!("{text}: {error}"))
-    };
-    let started = |service: &str| {
+    let built = end_of_build(up);
+    let started = |service: &str| -> Timestamp {
         let inspected = project.inspect(service);
-        time(inspected["State"]["StartedAt"].as_str().unwrap())
+        let text = inspected["State"]["StartedAt"].as_str().unwrap();
+        text.parse().unwrap()
     };
-    let (db, django) = (started("db"), started("django"));
-    let ready = time(&database_ready(&project));
-    let late = django.duration_since(ready.max(built)).as_millis();
-    let story = format!("db {db}, ready {ready}, built {built}, django {django}: {late} ms late");
-    assert!(db < built, "the database waited for the build: {story}");
-    let limit = 1500.max(3 * engine_start().as_millis() as i128);
-    assert!((0..=limit).contains(&late), "{story}, at most {limit}");
+    Overlap {
+        db: started("db"),
+        ready: database_ready(project).parse().unwrap(),
+        built,
+        django: started("django"),
+    }
+}
+
+/// The span of a step in `dco timeline`, in microseconds since the run began.
+fn step(timeline: &Value, kind: &str, of: &str) -> (u64, u64) {
+    let steps = timeline["steps"].as_array().unwrap();
+    let found = steps.iter().find(|step| {
+        let what = step["what"].as_str().unwrap_or_default();
+        step["kind"] == kind && what.contains(of)
+    });
+    let found = found.unwrap_or_else(|| panic!("no {kind} of {of}: {timeline:#}"));
+    let at = |key: &str| found[key].as_u64().unwrap();
+    (at("began"), at("ended"))
+}
+
+#[test]
+#[allow(clippy::print_stderr, reason = "a test's own output")]
+fn the_database_starts_while_the_app_is_built_and_the_app_when_both_are_ready() {
+    let (project, _) = tutorial("soak-overlap");
+    let own = first_up(&project, project.command(&["up", "-d"]));
+    let (other, _) = tutorial("soak-overlap-peer");
+    let peers = first_up(&other, other.program(&peer(), &["up", "-d"]));
+    let story = format!(
+        "dco {own:?}, {} ms late\nCompose {peers:?}, {} ms late",
+        own.late(),
+        peers.late()
+    );
+    eprintln!("{story}");
+    assert!(
+        own.db < own.built,
+        "the database waited for the build: {story}"
+    );
+    assert!((0..=1500).contains(&own.late()), "{story}");
+    assert!(
+        peers.db > peers.built && peers.late() < 0,
+        "Compose does as well, and the README says otherwise: {story}"
+    );
+
+    let timeline = project.dco(&["timeline", "--format", "json"]).ok();
+    let timeline: Value = serde_json::from_str(&timeline.stdout).unwrap();
+    let (_, built) = step(&timeline, "build", "django");
+    let (_, db) = step(&timeline, "start", "db-1");
+    let (_, ready) = step(&timeline, "await", "db");
+    let (django, started) = step(&timeline, "start", "django-1");
+    assert!(db < built, "{timeline:#}");
+    let due = ready.max(built);
+    assert!(django >= due && started - due <= 1_500_000, "{timeline:#}");
 }
