@@ -33,11 +33,13 @@ pub enum Resource {
         /// The layer's short id.
         id: String,
     },
+    /// A model, by its name in the file.
+    Model(String),
     /// A gate: what is waited for, and by whom.
     Gate(String),
 }
 
-/// Compose's name for it: `Container app-db-1`; a service and a layer go by their own names.
+/// Compose's name for it: `Container app-db-1`; a service, a layer and a model go by their own names.
 impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -47,6 +49,7 @@ impl fmt::Display for Resource {
             Self::Image(name) => write!(f, "Image {name}"),
             Self::Service { name, .. } => write!(f, "{name}"),
             Self::Layer { id, .. } => write!(f, "{id}"),
+            Self::Model(name) => write!(f, "{name}"),
             Self::Gate(what) => write!(f, "Gate {what}"),
         }
     }

@@ -27,10 +27,9 @@ pub struct Args {
 /// Creates what is missing, and replaces what differs.
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     let mut project = cx.load_project(&args.services, Along::Dependencies)?;
-    super::up::refuse_foreign(&project)?;
     crate::compose::container_names(&project)?;
     scale(&mut project, &args.shape.scale)?;
-    super::providers::up(cx, &mut project).await?;
+    super::foreign::bring_up(cx, &mut project, args.shape.quiet()).await?;
     let source = Source::Loaded(Box::new(project));
     let work = Work::open(cx, source, Waits::Compose).await?;
     let mut policy = args.shape.policy(cx)?;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use super::work::{Manner, Work, grace};
-use super::{Context, providers};
+use super::{Context, foreign};
 use crate::diagnostic::Diagnostic;
 use crate::gate::Waits;
 use crate::plan::{self, DownImages, DownPolicy, DownVolumes, Orphans};
@@ -86,6 +86,6 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     }
     work.execute(&plan, Manner::default()).await?;
     let services = work.graph.with_dependents(&policy.services);
-    providers::end(cx, &work.project, (providers::Ask::Down, &services)).await?;
+    foreign::end(cx, &work.project, (foreign::Ask::Down, &services)).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -33,6 +33,7 @@ pub struct Args {
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     let mut project = cx.load_project(&args.services, Along::Dependencies)?;
     scale(&mut project, &args.shape.scale)?;
+    super::foreign::look(cx, &mut project).await?;
     let source = Source::Loaded(Box::new(project));
     let work = Work::open(cx, source, waits(cx, args.no_infer)).await?;
     let mut policy = args.shape.policy(cx)?;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use super::Context;
-use super::work::{Manner, Source, Work, look_again, waits};
+use super::work::{Manner, Quiet, Source, Work, look_again, waits};
 use crate::execute::Cleanup;
 use crate::name::ServiceName;
 use crate::plan::UpPolicy;
@@ -44,7 +44,7 @@ async fn attempt(args: &Args, cx: &Context) -> Result<ExitCode> {
     };
     let mut project = cx.load_project(&names, along)?;
     super::up::scale(&mut project, &args.scales)?;
-    super::providers::up(cx, &mut project).await?;
+    super::foreign::bring_up(cx, &mut project, Quiet::default()).await?;
     let source = Source::Loaded(Box::new(project));
     let work = Work::open(cx, source, waits(cx, false)).await?;
     let mut policy = UpPolicy {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::work::{Manner, Work, grace};
-use super::{Context, providers};
+use super::{Context, foreign};
 use crate::plan;
 
 /// Stop containers
@@ -35,6 +35,6 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         super::watch::end_watcher(cx, &work.project)?;
     }
     work.execute(&plan, Manner::default()).await?;
-    providers::end(cx, &work.project, (providers::Ask::Stop, &services)).await?;
+    foreign::end(cx, &work.project, (foreign::Ask::Stop, &services)).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use super::Context;
 use super::attached::{Company, Ending, Hooks, Show, Watched, follow};
 use super::consent::volumes_to_rebuild;
-use super::providers;
+use super::foreign;
 use super::settle::{Firmness, settle};
 use super::work::{Manner, Quiet, Source, Work, grace, is_strict, look_again, waits};
 use crate::compose;
@@ -250,13 +250,12 @@ async fn bring_up<'c>(args: &Args, cx: &'c Context) -> Result<Option<Up<'c>>> {
     if project.services.is_empty() && !cx.globals.all_resources {
         bail!("no service selected");
     }
-    refuse_foreign(&project)?;
     compose::container_names(&project)?;
     if args.live || args.before_watch {
         build_what_is_watched(&mut project);
     }
     scale(&mut project, &args.shape.scale)?;
-    providers::up(cx, &mut project).await?;
+    foreign::bring_up(cx, &mut project, args.shape.quiet()).await?;
     let source = Source::Loaded(Box::new(project));
     let work = Work::open(cx, source, waits(cx, args.no_infer)).await?;
     let mut policy = args.policy(cx, &work)?;
@@ -483,21 +482,6 @@ fn build_what_is_watched(project: &mut Project) {
             service.pull_policy = "build".to_owned();
         }
     }
-}
-
-/// Refuses what other programs would have to do, rather than to pass it over.
-pub(super) fn refuse_foreign(project: &Project) -> Result<()> {
-    for (name, service) in &project.services {
-        if !service.models.is_empty() {
-            return Err(Diagnostic::error(format!(
-                "service `{name}` asks for a model: these are not supported yet"
-            ))
-            .at(project.place(&["services", name, "models"]))
-            .hint("run the model yourself, and give the service its URL in `environment`")
-            .into());
-        }
-    }
-    Ok(())
 }
 
 /// Applies `--scale web=3`.

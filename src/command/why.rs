@@ -34,7 +34,8 @@ pub struct Args {
 
 /// Puts together what the engine, the history and the plan know.
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
-    let project = cx.load_project(std::slice::from_ref(&args.service), Along::Dependencies)?;
+    let mut project = cx.load_project(std::slice::from_ref(&args.service), Along::Dependencies)?;
+    super::foreign::look(cx, &mut project).await?;
     let source = Source::Loaded(Box::new(project));
     let work = Work::open(cx, source, waits(cx, false)).await?;
     let service = ServiceName::from(args.service.as_str());

@@ -155,8 +155,7 @@ error: exec: \"nobodys\": executable file not found in $PATH
 hint: `provider.type` names a plugin of docker's (`docker-nobodys`) or a program; install it";
     assert!(refused.stderr.contains(said), "{}", refused.stderr);
     let refused = project.dco(&["-f", "models.yaml", "up", "-d"]).exits(1);
-    let said =
-        "error: service `web` asks for a model: these are not supported yet\n --> models.yaml:4:5";
+    let said = "error: 'models' support requires Docker Model plugin\n --> models.yaml:6:3\n";
     assert!(refused.stderr.contains(said), "{}", refused.stderr);
     assert_eq!(project.containers().len(), 0);
 }

@@ -1,4 +1,4 @@
-//! Services that another program gives.
+//! Services that another program gives, and models.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -33,16 +33,20 @@ esac
 
 fn project(script: &str) -> Project {
     let project = Project::new("provider").file("compose.yaml", COMPOSE);
+    plugin(&project, "docker-magic", script);
+    project
+}
+
+fn plugin(project: &Project, name: &str, script: &str) {
     let plugins = project
         .dir()
         .with_file_name(".home")
         .join(".docker/cli-plugins");
     std::fs::create_dir_all(&plugins).expect("a folder for plugins");
-    let path = plugins.join("docker-magic");
+    let path = plugins.join(name);
     let here = project.dir().display().to_string();
     std::fs::write(&path, script.replace("HERE", &here)).expect("a plugin");
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("its mode");
-    project
 }
 
 fn asked(project: &Project) -> Vec<String> {
@@ -83,6 +87,11 @@ fn a_provider_is_asked_and_what_it_says_reaches_its_dependents() {
             "compose --project-name=P up cache"
         ]
     );
+    let kept = project
+        .dir()
+        .with_file_name(".home/.docker/compose/providers/magic.json");
+    let kept = std::fs::read_to_string(kept).expect("what the provider says of itself");
+    assert!(kept.starts_with("{\"description\":\"magic\""), "{kept}");
     let first = project.inspect("app")["Id"].clone();
     project.dco(&["create"]).ok();
     assert_eq!(
@@ -133,4 +142,76 @@ fn a_provider_that_fails_or_is_not_there_stops_up_with_its_place() {
             .starts_with("error: exec: \"dco-test-nowhere\": executable file not found in $PATH\n"),
         "{failed}"
     );
+}
+
+const MODELS: &str = "\
+services:
+  app:
+    image: busybox
+    command: sh -c 'env | grep -E \"^(LLM|SMALL_ONE|TALK)\" | sort'
+    models:
+      llm: {endpoint_var: TALK_TO}
+      small-one:
+models:
+  llm: {model: ai/large, context_size: 4096, runtime_flags: [--threads, '2']}
+  small-one: {model: ai/small}
+";
+
+const RUNNER: &str = r#"#!/bin/sh
+echo "$@" >> HERE/asked
+case "$1" in
+ls) echo '[{"id": "1", "tags": ["ai/small"], "created": 1}]' ;;
+status) echo '{"endpoint": "http://models.example/v1"}' ;;
+pull) [ -e HERE/offline ] && { echo 'no route to the hub' >&2; exit 1; }; echo half; echo whole ;;
+esac
+"#;
+
+#[test]
+fn models_are_pulled_and_configured_and_services_are_told_of_them() {
+    let project = Project::new("models").file("compose.yaml", MODELS);
+    let missing = project.dco(&["up", "-d"]).exits(1).stderr;
+    assert!(
+        missing.contains("'models' support requires Docker Model plugin"),
+        "{missing}"
+    );
+    plugin(&project, "docker-model", RUNNER);
+    let up = project.dco(&["up"]).ok();
+    for line in [
+        "LLM_MODEL=ai/large",
+        "TALK_TO=http://models.example/v1",
+        "SMALL_ONE_MODEL=ai/small",
+        "SMALL_ONE_URL=http://models.example/v1",
+    ] {
+        assert!(
+            up.stdout.contains(&format!("app-1  | {line}\n")),
+            "{}",
+            up.stdout
+        );
+    }
+    for line in [
+        " llm  Pulling: whole\n",
+        " llm  Pulled\n",
+        " llm  Configured\n",
+        " small-one  Configured\n",
+    ] {
+        assert!(up.stderr.contains(line), "{line:?} in {}", up.stderr);
+    }
+    assert_eq!(
+        asked(&project),
+        [
+            "configure --context-size 4096 ai/large -- --threads 2",
+            "configure ai/small",
+            "ls --json",
+            "pull ai/large",
+            "status --json",
+        ]
+    );
+    // It ended, and is what the file asks for; who only looks pulls nothing.
+    let plan = project.dco(&["plan"]).exits(2).stdout;
+    assert!(plan.starts_with("#1 start"), "{plan}");
+    assert_eq!(asked(&project), ["status --json"]);
+    project.write("offline", "");
+    let failed = project.dco(&["up", "-d"]).exits(1).stderr;
+    let said = "error: failed to pull model `ai/large`: exit status: 1: no route to the hub\n --> compose.yaml:9:3\n";
+    assert!(failed.contains(said), "{failed}");
 }

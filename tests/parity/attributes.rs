@@ -1,7 +1,8 @@
 //! Every attribute of the file: what `up --no-start` (or `up`) leaves at the engine, dco's beside the
 //! peer's, member by member.
 //!
-//! One file per attribute in `attributes/`; its folder `files/` is copied beside it. `x-parity` at
+//! One file per attribute in `attributes/`; its folder `files/` is copied beside it, and docker has
+//! the plugins of its folder `plugins/`. `x-parity` at
 //! the top says what is special: `run` (words instead of `up --no-start`), `args` (global options),
 //! `env`, `read` (files of the container `web` that are compared), `docker_config` (whether the
 //! client's configuration names proxies), `meant` (why dco is another on purpose) with `members`
@@ -87,6 +88,7 @@ fn fixture(tools: &Tools, path: &Path) -> (Outcome, Outcome, Special) {
         let proxies = r#"{"proxies": {"default": {"httpProxy": "http://proxy.example:3128", "noProxy": "localhost"}}}"#;
         std::fs::write(place.root.join("docker/config.json"), proxies).unwrap();
     }
+    place.plugins(&path.with_file_name("plugins"));
     let dco = outcome(&tools.dco, &place, &text, path, &special);
     place.clear();
     let peer = outcome(&tools.peer, &place, &text, path, &special);

@@ -53,6 +53,16 @@ impl Place {
         tool::copy(from, &self.dir.join(to), &|text| self.named(text));
     }
 
+    /// Gives docker the plugins of a folder.
+    pub fn plugins(&self, from: &Path) {
+        let to = self.root.join("docker/cli-plugins");
+        std::fs::create_dir_all(&to).unwrap();
+        for entry in std::fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+
     /// Writes a file, with the project's name in it.
     pub fn write(&self, path: &str, text: &str) {
         std::fs::write(self.dir.join(path), self.named(text)).unwrap();

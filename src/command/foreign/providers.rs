@@ -1,5 +1,4 @@
-//! Services that another program gives (`provider:`): it is asked before the plan is made, since
-//! what it says becomes part of the environment that the plan compares.
+//! Services that another program gives (`provider:`).
 //!
 //! The protocol is Docker Compose's `docs/extension.md`: `PROGRAM compose --project-name=P up --k=v
 //! SERVICE`, which answers by a JSON object on each line.
@@ -15,16 +14,17 @@ use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::Command;
 
-use super::Context;
-use super::work::plugin_folders;
+use super::super::Context;
+use super::program::{call, in_path, last_line, plugin};
 use crate::diagnostic::Diagnostic;
 use crate::event::{Event, Events, Resource, Status};
+use crate::history::store::write_whole;
 use crate::name::ServiceName;
 use crate::project::{Project, Provider};
 
 /// What a provider is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ask {
+pub(in crate::command) enum Ask {
     /// To bring the service up; it may be up already.
     Up,
     /// To release what it holds.
@@ -129,7 +129,7 @@ pub(super) async fn up(cx: &Context, project: &mut Project) -> Result<()> {
 ///
 /// # Errors
 /// See [`ask`].
-pub(super) async fn end(
+pub(in crate::command) async fn end(
     cx: &Context,
     project: &Project,
     (what, services): (Ask, &BTreeSet<ServiceName>),
@@ -238,7 +238,7 @@ impl Asker<'_> {
 
     async fn run(&self, name: &ServiceName, provider: &Provider) -> Result<Variables, Diagnostic> {
         let program = self.find(&provider.r#type)?;
-        let metadata = self.metadata(&program).await;
+        let metadata = self.metadata(&program, &provider.r#type).await;
         let Some(parameters) = metadata.of(self.what) else {
             return Ok(Variables::default());
         };
@@ -255,7 +255,7 @@ impl Asker<'_> {
         }
         let takes =
             |key: &str| metadata.is_empty() || parameters.list().iter().any(|one| one.name == key);
-        let mut command = self.command(&program);
+        let mut command = call(self.project, &program);
         command.arg("compose");
         command.arg(format!("--project-name={}", self.project.name));
         command.arg(self.what.word());
@@ -279,10 +279,8 @@ impl Asker<'_> {
             Diagnostic::error(format!("failed to {verb} service provider: {why}"))
         };
         let spawned = command
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
             .spawn();
         let mut child = spawned.map_err(|error| failed(error.to_string()))?;
         let output = child.stdout.take();
@@ -312,9 +310,8 @@ impl Asker<'_> {
         let status = child.wait().await;
         let status = status.map_err(|error| failed(error.to_string()))?;
         if !status.success() {
-            let last = errors.lines().rfind(|line| !line.trim().is_empty());
-            return Err(failed(match last {
-                Some(last) => format!("{status}: {}", last.trim()),
+            return Err(failed(match last_line(&errors) {
+                Some(last) => format!("{status}: {last}"),
                 None => status.to_string(),
             }));
         }
@@ -368,24 +365,27 @@ impl Asker<'_> {
         });
     }
 
-    fn command(&self, program: &Path) -> Command {
-        let mut command = Command::new(program);
-        command
-            .envs(&self.project.environment)
-            // A plugin of docker's is to believe that it runs by itself.
-            .env_remove("DOCKER_CLI_PLUGIN_ORIGINAL_CLI_COMMAND");
-        command
+    /// What the program says of its options; nothing where it says nothing.
+    async fn metadata(&self, program: &Path, kind: &str) -> Metadata {
+        let mut command = call(self.project, program);
+        command.args(["compose", "metadata"]);
+        let output = match command.output().await {
+            Ok(output) if output.status.success() => output.stdout,
+            _ => return Metadata::default(),
+        };
+        let Ok(metadata) = serde_json::from_slice(&output) else {
+            return Metadata::default();
+        };
+        self.keep(kind, &output);
+        metadata
     }
 
-    /// What the program says of its options; nothing where it says nothing.
-    async fn metadata(&self, program: &Path) -> Metadata {
-        let mut command = self.command(program);
-        command.args(["compose", "metadata"]).stdin(Stdio::null());
-        match command.kill_on_drop(true).output().await {
-            Ok(output) if output.status.success() => {
-                serde_json::from_slice(&output.stdout).unwrap_or_default()
-            }
-            _ => Metadata::default(),
+    /// Leaves what a program said where Compose does: editors complete options from it.
+    fn keep(&self, kind: &str, metadata: &[u8]) {
+        let folder = self.cx.docker_config().dir.join("compose/providers");
+        // Nothing here reads it.
+        if std::fs::create_dir_all(&folder).is_ok() {
+            let _ = write_whole(&folder.join(format!("{kind}.json")), metadata);
         }
     }
 
@@ -396,15 +396,8 @@ impl Asker<'_> {
                 "'compose' is not a valid provider type".to_owned(),
             ));
         }
-        let path = self.project.environment.get("PATH");
-        let path = path.map(String::as_str).or(self.cx.env.get("PATH"));
-        let plugins = plugin_folders(self.cx)
-            .into_iter()
-            .map(|folder| folder.join(format!("docker-{kind}")));
-        let programs = std::env::split_paths(path.unwrap_or_default());
-        let programs = programs.map(|folder| folder.join(kind)).collect::<Vec<_>>();
-        let mut all = plugins.chain(programs);
-        all.find(|path| is_program(path)).ok_or_else(|| {
+        let found = plugin(self.cx, kind).or_else(|| in_path(self.cx, self.project, kind));
+        found.ok_or_else(|| {
             Diagnostic::error(format!(
                 "exec: \"{kind}\": executable file not found in $PATH"
             ))
@@ -413,10 +406,4 @@ impl Asker<'_> {
             ))
         })
     }
-}
-
-fn is_program(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    let found = std::fs::metadata(path);
-    found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
