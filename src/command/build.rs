@@ -9,10 +9,11 @@ use futures_util::stream::FuturesUnordered;
 
 use super::Context;
 use super::builds::Builds;
-use crate::convert::{BuildOptions, image_name};
+use crate::convert::{BuildOptions, Platforms, image_name};
 use crate::diagnostic::Diagnostic;
 use crate::event::{Event, Resource, Status};
 use crate::name::{ImageId, ServiceName};
+use crate::plan::bases::Bases;
 use crate::project::{Along, Project, SshKey};
 use crate::report::Exit;
 
@@ -62,7 +63,7 @@ pub struct Args {
     #[arg(short, long)]
     quiet: bool,
 
-    /// SSH agent that the build may use: `default`, or `id=socket`
+    /// SSH agent that the build may use: `default`, or `id=` and a socket or a private key
     #[arg(long, value_name = "KEY", num_args = 0..=1, default_missing_value = "default")]
     ssh: Vec<String>,
 
@@ -107,14 +108,17 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     args.refuse()?;
     args.warn(cx);
     // Contexts may be other services' images, so the whole file is at hand.
-    let named = cx.load_project(&args.services, along)?;
-    let all = cx.load_model()?.with_profiles(named.profiles.clone());
+    let all = cx.load_model()?;
+    let named = cx.narrow(all.clone(), &args.services, along)?;
+    let all = all.with_profiles(named.profiles.clone());
     let engine = cx.engine()?;
     let mut builds = Builds::open(cx, &engine, &all, args.options()?).await?;
     if args.quiet {
         builds = builds.quietly();
     }
-    let wanted = wanted(&all, &named);
+    let bases = builds.bases();
+    let absent = builds.absent(&bases, named.services.keys()).await?;
+    let wanted = wanted(&all, &named, (&bases, &absent));
     if wanted.is_empty() {
         cx.reporter()
             .show(&Diagnostic::warning("no services to build"));
@@ -126,7 +130,10 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         cx.events().emit(Event::Progress {
             resource: Resource::Service {
                 name: name.clone(),
-                image: image_name(&all, name, &all.services[name]),
+                image: match all.any_service(name) {
+                    Some(service) => image_name(&all, name, service),
+                    None => name.to_string(),
+                },
             },
             status,
             text: text.to_owned(),
@@ -134,7 +141,7 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
             transfer: None,
         });
     };
-    let failed = build_all(&builds, &all, (wanted, cx.at_once()?), &say).await;
+    let failed = build_all(&builds, &bases, (wanted, cx.at_once()?), &say).await;
     match failed {
         None if args.push => super::push::built(&named, &engine, (args.quiet, cx)).await,
         None => Ok(ExitCode::SUCCESS),
@@ -150,7 +157,7 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
 /// ended.
 async fn build_all(
     builds: &Builds<'_>,
-    project: &Project,
+    bases: &Bases,
     (mut due, at_once): (BTreeSet<ServiceName>, Option<usize>),
     say: &dyn Fn(&ServiceName, Status, &str),
 ) -> Option<crate::engine::BuildFailure> {
@@ -158,10 +165,10 @@ async fn build_all(
     let mut under_way: BTreeSet<ServiceName> = BTreeSet::new();
     let mut failed = None;
     loop {
-        let open: BTreeSet<_> = due.union(&under_way).cloned().collect();
+        let is_open = |name: &ServiceName| due.contains(name) || under_way.contains(name);
         let ready: Vec<ServiceName> = due
             .iter()
-            .filter(|name| contexts(project, name).all(|other| !open.contains(&other)))
+            .filter(|name| !bases.get(*name).into_iter().flatten().any(is_open))
             .cloned()
             .collect();
         let room = at_once.map_or(usize::MAX, |limit| limit.saturating_sub(under_way.len()));
@@ -188,17 +195,21 @@ async fn build_all(
     }
 }
 
-/// The named services that are built, and those whose images they take.
-fn wanted(all: &Project, named: &Project) -> BTreeSet<ServiceName> {
+/// The named services that are built, those whose images they take as contexts, and those whose
+/// images they take and that have none.
+fn wanted(
+    all: &Project,
+    named: &Project,
+    (bases, absent): (&Bases, &BTreeSet<ServiceName>),
+) -> BTreeSet<ServiceName> {
     let mut wanted = BTreeSet::new();
     let mut due: Vec<ServiceName> = named.services.keys().cloned().collect();
     while let Some(name) = due.pop() {
-        let builds = all
-            .services
-            .get(&name)
-            .is_some_and(|service| service.build.is_some());
-        if builds && wanted.insert(name.clone()) {
+        let service = all.any_service(&name);
+        if service.is_some_and(|service| service.build.is_some()) && wanted.insert(name.clone()) {
+            let taken = bases.get(&name).into_iter().flatten().cloned();
             due.extend(contexts(all, &name));
+            due.extend(taken.filter(|base| absent.contains(base)));
         }
     }
     wanted
@@ -206,10 +217,8 @@ fn wanted(all: &Project, named: &Project) -> BTreeSet<ServiceName> {
 
 /// The services whose images a service's build takes as contexts.
 fn contexts(project: &Project, name: &ServiceName) -> impl Iterator<Item = ServiceName> {
-    let build = project
-        .services
-        .get(name)
-        .and_then(|service| service.build.as_ref());
+    let service = project.any_service(name);
+    let build = service.and_then(|service| service.build.as_ref());
     let values = build
         .into_iter()
         .flat_map(|build| build.additional_contexts.values());
@@ -266,12 +275,13 @@ impl Args {
                 id: id.to_owned(),
                 path: path.to_owned(),
             }),
-            None if key == "default" => Ok(SshKey {
-                id: key.clone(),
+            None if matches!(key.as_str(), "" | "default") => Ok(SshKey {
+                id: "default".to_owned(),
                 path: String::new(),
             }),
-            None => Err(Diagnostic::error(format!("invalid ssh key `{key}`"))
-                .hint("say `default`, or `id=/path/of/a/socket`")),
+            None => Err(Diagnostic::error(format!("invalid ssh key `{key}`")).hint(
+                "say `default`, or `id=` and the path of an agent's socket or of a private key",
+            )),
         });
         Ok(BuildOptions {
             args: args.collect::<BTreeMap<_, _>>(),
@@ -279,6 +289,7 @@ impl Args {
             pull: self.pull,
             ssh: ssh.collect::<Result<_, _>>()?,
             memory: self.memory.unwrap_or_default(),
+            platforms: Platforms::Every,
         })
     }
 }

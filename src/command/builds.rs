@@ -1,6 +1,6 @@
 //! What the verbs that build have in common: who builds, with what, and what is remembered of it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -10,10 +10,13 @@ use crate::convert::{
     BuildOptions, BuildSurroundings, Builder, ImageBuild, Stamp, image_build, image_name,
     proxy_variables,
 };
-use crate::engine::{BindMount, BuildFailure, BuildJob, BuildNumbers, Engine, Recipes, recipe};
+use crate::engine::{
+    BindMount, BuildFailure, BuildJob, BuildNumbers, Engine, Error, Recipes, recipe, steps,
+};
 use crate::event::{Event, Events};
 use crate::name::{ImageId, ServiceName};
 use crate::plan::Observed;
+use crate::plan::bases::{Bases, acyclic, bases};
 use crate::plan::fresh::{Recipe, changed, edited_in_vain};
 use crate::project::{Mapping, MountType, Project};
 use crate::report::ProgressMode;
@@ -132,10 +135,70 @@ impl<'a> Builds<'a> {
         Ok(image)
     }
 
+    /// Whose images each build takes; none of them waits for itself.
+    pub(super) fn bases(&self) -> Bases {
+        let project = self.project;
+        let all = project.services.iter().chain(&project.disabled_services);
+        let built: Vec<&ServiceName> = all
+            .filter(|(_, service)| service.build.is_some())
+            .map(|(name, _)| name)
+            .collect();
+        if built.len() < 2 {
+            return Bases::new();
+        }
+        let of = |name: &ServiceName| {
+            // What is wrong with the request is told where it is made.
+            let build = self.request(name).ok()??;
+            Some(bases(project, &build, steps(&build).as_deref()))
+        };
+        let all = built.into_iter();
+        acyclic(
+            &all.filter_map(|name| Some((name.clone(), of(name)?)))
+                .collect(),
+        )
+    }
+
+    /// The services among those that these builds take images of, directly or not, which have none.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub(super) async fn absent(
+        &self,
+        bases: &Bases,
+        built: impl IntoIterator<Item = &ServiceName>,
+    ) -> Result<BTreeSet<ServiceName>, Error> {
+        let mut absent = BTreeSet::new();
+        let mut due: Vec<&ServiceName> = built.into_iter().collect();
+        let mut seen: BTreeSet<&ServiceName> = due.iter().copied().collect();
+        while let Some(name) = due.pop() {
+            for base in bases.get(name).into_iter().flatten() {
+                let Some(service) = self.project.any_service(base).filter(|_| seen.insert(base))
+                else {
+                    continue;
+                };
+                due.push(base);
+                let image = image_name(self.project, base, service);
+                match self.engine.inspect_image(&image).await {
+                    Ok(_) => {}
+                    Err(error) if error.is_not_found() => {
+                        absent.insert(base.clone());
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(absent)
+    }
+
     /// The services whose images are not what a build would make now, each with what changed. An
     /// image that dco did not build here is fresh.
-    pub(super) fn stale(&self, observed: &Observed) -> BTreeMap<ServiceName, String> {
+    pub(super) fn stale(
+        &self,
+        observed: &Observed,
+        bases: &Bases,
+    ) -> BTreeMap<ServiceName, String> {
         let mut stale = BTreeMap::new();
+        let mut fresh = BTreeSet::new();
         let mut edited = None;
         let mut quiet = false;
         let is_off = |extensions: &crate::project::Extensions| {
@@ -162,8 +225,19 @@ impl<'a> Builds<'a> {
                     stale.insert(name.clone(), input);
                     quiet = true;
                 }
-                None => edited = edited.or(edited_in_vain(&known, &now).map(|it| (it, now))),
+                None => {
+                    fresh.insert(name);
+                    edited = edited.or(edited_in_vain(&known, &now).map(|it| (it, now)));
+                }
             }
+        }
+        // An image that stands on one that is built anew is built anew itself.
+        while let Some((name, base)) = fresh.iter().find_map(|name| {
+            let mut bases = bases.get(*name)?.iter();
+            Some((*name, bases.find(|base| stale.contains_key(*base))?))
+        }) {
+            fresh.remove(name);
+            stale.insert(name.clone(), format!("image of {base}"));
         }
         if let (Some((edited, now)), false) = (edited, quiet) {
             self.events.emit(Event::Note(format!(

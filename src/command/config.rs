@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 
 use super::Context;
 use crate::compose::{self, Options, Request};
+use crate::convert::{Platforms, build_platforms};
 use crate::diagnostic::Diagnostic;
 use crate::hash;
 use crate::name::ServiceName;
@@ -249,7 +250,7 @@ fn models(args: &Args, cx: &Context) -> Result<String> {
 fn hashes(args: &Args, cx: &Context) -> Result<String> {
     let mut project = load(args, cx, &[])?;
     compose::resolve_labels(&mut project, &cx.load_request()?.cwd)?;
-    platforms(&mut project);
+    fix_platforms(&mut project)?;
     let wanted = args.hash.as_deref().unwrap_or("*");
     let names: BTreeSet<&str> = match wanted {
         "*" => project.services.keys().map(|name| &**name).collect(),
@@ -270,24 +271,19 @@ fn hashes(args: &Args, cx: &Context) -> Result<String> {
 }
 
 /// Fixes the platform of what is built, as Docker Compose does before it hashes.
-fn platforms(project: &mut Project) {
-    let default = project
-        .environment
-        .get("DOCKER_DEFAULT_PLATFORM")
-        .filter(|value| !value.is_empty());
-    for service in project.services.values_mut() {
-        let Some(build) = &mut service.build else {
-            continue;
-        };
-        if service.platform.is_empty()
-            && let Some(default) = default
+fn fix_platforms(project: &mut Project) -> Result<(), Diagnostic> {
+    let default = project.environment.get("DOCKER_DEFAULT_PLATFORM").cloned();
+    let built = project.services.iter();
+    let built = built.filter(|(_, service)| service.build.is_some());
+    for name in built.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+        build_platforms(project, &name, Platforms::ToRun)?;
+        if let (Some(service), Some(default)) = (project.services.get_mut(&name), &default)
+            && service.platform.is_empty()
         {
-            service.platform = default.clone();
-        }
-        if build.platforms.is_empty() && !service.platform.is_empty() {
-            build.platforms = vec![service.platform.clone()];
+            service.platform.clone_from(default);
         }
     }
+    Ok(())
 }
 
 fn profiles(args: &Args, cx: &Context) -> Result<String> {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{Stamp, image_name, label};
+use super::{Platforms, Stamp, build_platforms, image_name, label};
 use crate::diagnostic::Diagnostic;
 use crate::name::ServiceName;
 use crate::project::{Build, Mapping, Project, Service, SshKey, Ulimit};
@@ -132,6 +132,8 @@ pub struct BuildOptions {
     pub ssh: Vec<SshKey>,
     /// `--memory`, in bytes.
     pub memory: i64,
+    /// What the images are for.
+    pub platforms: Platforms,
 }
 
 /// What is the same for every build of a command.
@@ -159,8 +161,9 @@ pub fn image_build(
     let Some((service, build)) = service_of(project, name) else {
         return Ok(None);
     };
+    let platforms = build_platforms(project, name, around.options.platforms)?;
     if around.builder == Builder::Classic {
-        refuse_beyond_classic(name, build)?;
+        refuse_beyond_classic(name, build, &platforms)?;
     }
     let image = image_name(project, name, service);
     let context = source(project, &build.context);
@@ -179,7 +182,7 @@ pub fn image_build(
         args: arguments(project, build, around),
         labels: labels(project, name, build, around),
         target: build.target.clone(),
-        platforms: platforms(project, service, build),
+        platforms,
         network: build.network.clone(),
         extra_hosts: build.extra_hosts.entries(":"),
         shm_size: build.shm_size.0,
@@ -207,8 +210,7 @@ pub fn image_build(
 }
 
 fn service_of<'a>(project: &'a Project, name: &ServiceName) -> Option<(&'a Service, &'a Build)> {
-    let services = project.services.get(name);
-    let service = services.or_else(|| project.disabled_services.get(name))?;
+    let service = project.any_service(name)?;
     Some((service, service.build.as_ref()?))
 }
 
@@ -228,8 +230,7 @@ pub fn is_remote(context: &str) -> bool {
 fn source(project: &Project, context: &str) -> Source {
     if let Some(other) = context.strip_prefix("service:") {
         let name = ServiceName::new(other);
-        let services = project.services.get(&name);
-        let image = match services.or_else(|| project.disabled_services.get(&name)) {
+        let image = match project.any_service(&name) {
             Some(service) => image_name(project, &name, service),
             None => project.naming.join(&[&project.name, other]),
         };
@@ -291,20 +292,6 @@ fn labels(
     labels
 }
 
-/// The build's platforms, else the service's, which `DOCKER_DEFAULT_PLATFORM` stands in for.
-fn platforms(project: &Project, service: &Service, build: &Build) -> Vec<String> {
-    let default = project.environment.get("DOCKER_DEFAULT_PLATFORM");
-    let one = match service.platform.as_str() {
-        "" => default.map(String::as_str).unwrap_or_default(),
-        platform => platform,
-    };
-    match (build.platforms.is_empty(), one) {
-        (false, _) => build.platforms.clone(),
-        (true, "") => Vec::new(),
-        (true, one) => vec![one.to_owned()],
-    }
-}
-
 fn ulimit((name, limit): (&String, &Ulimit)) -> String {
     match limit {
         Ulimit::Single(limit) => format!("{name}={limit}:{limit}"),
@@ -354,9 +341,13 @@ fn secrets(project: &Project, build: &Build) -> Result<BTreeMap<String, SecretSo
 }
 
 /// Refuses what only BuildKit can do.
-fn refuse_beyond_classic(name: &ServiceName, build: &Build) -> Result<(), Diagnostic> {
+fn refuse_beyond_classic(
+    name: &ServiceName,
+    build: &Build,
+    platforms: &[String],
+) -> Result<(), Diagnostic> {
     let beyond = [
-        (build.platforms.len() > 1, "multi-arch build"),
+        (platforms.len() > 1, "multi-arch build"),
         (build.privileged, "privileged mode"),
         (!build.additional_contexts.is_empty(), "additional contexts"),
         (!build.ssh.is_empty(), "SSH keys"),

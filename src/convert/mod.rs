@@ -14,6 +14,7 @@ mod host;
 mod labels;
 mod mounts;
 mod network;
+mod platforms;
 mod reference;
 mod resources;
 mod surroundings;
@@ -27,6 +28,7 @@ pub use hook::pre_start;
 pub use labels::{Stamp, label};
 pub use mounts::{Carried, volume};
 pub use network::{Connect, NetworkBody, endpoint, network};
+pub use platforms::{Platforms, build_platforms};
 pub use reference::{Peer, Peers, resolve};
 pub use surroundings::{Surroundings, api_socket, proxy_variables};
 

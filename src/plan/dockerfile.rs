@@ -1,7 +1,7 @@
 //! The stages of a Dockerfile, as far as it takes files: `FROM`, `COPY`, `ADD`, `RUN`, and what
 //! decides about their paths. Pure; what is no Dockerfile is for the builder to refuse.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::project::Mapping;
 use crate::text::path::clean;
@@ -15,6 +15,13 @@ pub(super) struct Stage {
     pub(super) base: String,
     /// What it does with files.
     pub(super) steps: Vec<Instruction>,
+}
+
+impl Stage {
+    /// Whether it is what this name means.
+    pub(super) fn answers_to(&self, name: &str) -> bool {
+        !self.name.is_empty() && self.name.eq_ignore_ascii_case(name)
+    }
 }
 
 /// A step that takes files.
@@ -64,6 +71,35 @@ pub(super) fn stages(text: &str, args: &Mapping) -> Vec<Stage> {
         reader.take(&word, &rest);
     }
     reader.stages
+}
+
+/// The stages that a target stands on, itself included and last; the last of all without a target.
+pub(super) fn stood_on(stages: &[Stage], target: &str) -> BTreeSet<usize> {
+    let mut seen = BTreeSet::new();
+    let mut due: Vec<usize> = wanted(stages, target).into_iter().collect();
+    while let Some(index) = due.pop() {
+        if !seen.insert(index) {
+            continue;
+        }
+        let from = stages[index].steps.iter().flat_map(Instruction::stages);
+        for name in from.chain([stages[index].base.as_str()]) {
+            let before = &stages[..index];
+            due.extend(before.iter().position(|stage| stage.answers_to(name)));
+            due.extend(name.parse::<usize>().ok().filter(|number| *number < index));
+        }
+    }
+    seen
+}
+
+/// The stage that is built.
+fn wanted(stages: &[Stage], target: &str) -> Option<usize> {
+    match target {
+        "" => stages.len().checked_sub(1),
+        target => stages
+            .iter()
+            .position(|stage| stage.answers_to(target))
+            .or_else(|| target.parse().ok().filter(|index| *index < stages.len())),
+    }
 }
 
 struct Reader<'a> {

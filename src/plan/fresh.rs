@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::dockerfile::{Instruction, Stage, stages};
+use super::dockerfile::{Instruction, Stage, stages, stood_on};
 use crate::project::Mapping;
 use crate::text::dockerignore::Patterns;
 use crate::text::path::clean;
@@ -110,50 +110,15 @@ pub fn takes(
     named: &BTreeSet<String>,
 ) -> Vec<Take> {
     let stages = stages(dockerfile, args);
-    let Some(last) = wanted(&stages, target) else {
-        return Vec::new();
-    };
+    let indices = stood_on(&stages, target);
+    let last = indices.last().copied();
     let mut takes = Vec::new();
-    for index in reachable(&stages, last) {
+    for index in indices {
         for step in 0..stages[index].steps.len() {
-            takes.extend(take(&stages[index], step, index == last, named));
+            takes.extend(take(&stages[index], step, Some(index) == last, named));
         }
     }
     takes
-}
-
-/// The stage that is built.
-fn wanted(stages: &[Stage], target: &str) -> Option<usize> {
-    let by_name = |stage: &Stage| stage.name.eq_ignore_ascii_case(target);
-    match target {
-        "" => stages.len().checked_sub(1),
-        target => stages
-            .iter()
-            .position(by_name)
-            .or_else(|| target.parse().ok().filter(|index| *index < stages.len())),
-    }
-}
-
-/// The stages that a stage stands on, itself included.
-fn reachable(stages: &[Stage], last: usize) -> BTreeSet<usize> {
-    let mut seen = BTreeSet::new();
-    let mut due = vec![last];
-    while let Some(index) = due.pop() {
-        if !seen.insert(index) {
-            continue;
-        }
-        let from = stages[index].steps.iter().flat_map(Instruction::stages);
-        for name in from.chain([stages[index].base.as_str()]) {
-            let before = &stages[..index];
-            due.extend(
-                before.iter().position(|stage| {
-                    !stage.name.is_empty() && stage.name.eq_ignore_ascii_case(name)
-                }),
-            );
-            due.extend(name.parse::<usize>().ok().filter(|number| *number < index));
-        }
-    }
-    seen
 }
 
 fn take(stage: &Stage, step: usize, is_last: bool, named: &BTreeSet<String>) -> Vec<Take> {

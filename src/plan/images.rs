@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::builder::Builder;
 use super::request::{BuildPolicy, PullPolicy, UpPolicy, World};
 use super::{Action, Cause, StepId, When};
-use crate::convert::image_name;
+use crate::convert::{Platforms, build_platforms, image_name};
 use crate::diagnostic::Diagnostic;
 use crate::name::ServiceName;
 use crate::project::{MountType, Service};
@@ -51,12 +51,15 @@ pub(super) fn add(
         pulled.insert(image, id);
     }
     let builds = builds(world, policy, &pulled)?;
-    for name in build_order(world, &builds) {
-        let service = &world.project.services[&name];
+    for name in build_order(world, policy, &builds) {
+        let Some(service) = world.project.any_service(&name) else {
+            continue;
+        };
         let image = image_name(world.project, &name, service);
         let instead_of = pulled.get(&image).copied();
-        let contexts = built_before(service).filter_map(|other| images.of.get(other));
-        let after: Vec<StepId> = contexts.flatten().copied().collect();
+        let bases = built_before(world, policy, &name).into_iter();
+        let bases = bases.filter_map(|other| images.of.get(&other));
+        let after: Vec<StepId> = bases.flatten().copied().collect();
         let when = instead_of.map_or(When::Always, |pull| When::Failed(vec![pull]));
         let action = Action::Build {
             service: name.clone(),
@@ -64,6 +67,9 @@ pub(super) fn add(
         };
         let cause = builds[&name].clone();
         let id = steps.step(action, cause).after(after).when(when).add();
+        for user in users_of_built(world, &name) {
+            images.of.insert(user, vec![id]);
+        }
         images.of.insert(name, vec![id]);
         ends.push(id);
     }
@@ -117,9 +123,10 @@ fn pulls(world: &World<'_>, policy: &UpPolicy) -> Result<BTreeMap<String, Pull>,
                 false => pull_cause(world, policy, (name, service), &image)?,
             };
         if let Some(cause) = asked {
+            let is_built = is_built_here(world, &image);
             let pull = pulls.entry(image).or_insert_with(|| Pull::because(cause));
             pull.services.insert(name.clone());
-            pull.or_build |= builds;
+            pull.or_build |= builds || (is_built && policy.build != BuildPolicy::Never);
         }
         for mount in &service.volumes {
             let missing = mount.r#type == MountType::Image
@@ -135,6 +142,19 @@ fn pulls(world: &World<'_>, policy: &UpPolicy) -> Result<BTreeMap<String, Pull>,
         }
     }
     Ok(pulls)
+}
+
+/// The services that use the image which a service builds, and build none themselves.
+fn users_of_built(world: &World<'_>, name: &ServiceName) -> Vec<ServiceName> {
+    let image = |name, service| image_name(world.project, name, service);
+    let built = world.project.services.get(name);
+    let built = built.map(|service| image(name, service));
+    let others = world.project.services.iter();
+    let others = others.filter(|(_, other)| other.build.is_none() && other.provider.is_none());
+    others
+        .filter(|(other, service)| Some(image(other, service)) == built)
+        .map(|(other, _)| other.clone())
+        .collect()
 }
 
 fn is_built_here(world: &World<'_>, image: &str) -> bool {
@@ -196,6 +216,8 @@ fn builds(
         if service.build.is_none() || service.provider.is_some() {
             continue;
         }
+        // Refused before anything is touched, built or not.
+        build_platforms(world.project, name, Platforms::ToRun)?;
         let image = image_name(world.project, name, service);
         let by_policy = match policy.pull {
             Some(asked) => asked == PullPolicy::Build,
@@ -216,40 +238,73 @@ fn builds(
         };
         builds.insert(name.clone(), cause);
     }
+    add_bases(world, policy, &mut builds);
     Ok(builds)
 }
 
-/// The services to build, each after those whose images it takes as contexts.
-fn build_order(world: &World<'_>, builds: &BTreeMap<ServiceName, Cause>) -> Vec<ServiceName> {
-    fn visit<'a>(
-        world: &World<'a>,
-        name: &'a ServiceName,
-        seen: &mut BTreeSet<&'a ServiceName>,
-        order: &mut Vec<&'a ServiceName>,
-    ) {
-        if !seen.insert(name) {
-            return;
-        }
-        for other in built_before(&world.project.services[name]) {
-            if let Some((other, _)) = world.project.services.get_key_value(other) {
-                visit(world, other, seen, order);
+/// Adds the services beyond the plan's whose images its builds take: those that are missing, and
+/// with `--build` those that are named as contexts.
+fn add_bases(world: &World<'_>, policy: &UpPolicy, builds: &mut BTreeMap<ServiceName, Cause>) {
+    let mut due: Vec<ServiceName> = builds.keys().cloned().collect();
+    while let Some(name) = due.pop() {
+        let contexts: BTreeSet<ServiceName> = contexts(world, &name).collect();
+        for base in built_before(world, policy, &name) {
+            let Some(service) = world.project.disabled_services.get(&base) else {
+                continue;
+            };
+            let cause = match service.build {
+                Some(_) if policy.absent_bases.contains(&base) => Cause::Missing,
+                Some(_) if policy.build == BuildPolicy::Always && contexts.contains(&base) => {
+                    Cause::Requested
+                }
+                _ => continue,
+            };
+            if builds.insert(base.clone(), cause).is_none() {
+                due.push(base);
             }
         }
-        order.push(name);
+    }
+}
+
+/// The services to build, each after those whose images it takes.
+fn build_order(
+    world: &World<'_>,
+    policy: &UpPolicy,
+    builds: &BTreeMap<ServiceName, Cause>,
+) -> Vec<ServiceName> {
+    fn visit(
+        (world, policy): (&World<'_>, &UpPolicy),
+        name: &ServiceName,
+        (seen, order): (&mut BTreeSet<ServiceName>, &mut Vec<ServiceName>),
+    ) {
+        if !seen.insert(name.clone()) {
+            return;
+        }
+        for other in built_before(world, policy, name) {
+            visit((world, policy), &other, (seen, order));
+        }
+        order.push(name.clone());
     }
     let (mut seen, mut order) = (BTreeSet::new(), Vec::new());
     for name in world.project.services.keys() {
-        visit(world, name, &mut seen, &mut order);
+        visit((world, policy), name, (&mut seen, &mut order));
     }
-    order.retain(|name| builds.contains_key(*name));
-    order.into_iter().cloned().collect()
+    order.retain(|name| builds.contains_key(name));
+    order
+}
+
+/// The services whose images a build takes.
+fn built_before(world: &World<'_>, policy: &UpPolicy, name: &ServiceName) -> BTreeSet<ServiceName> {
+    let known = policy.bases.get(name).into_iter().flatten().cloned();
+    known.chain(contexts(world, name)).collect()
 }
 
 /// The services whose images a build takes as contexts.
-fn built_before(service: &Service) -> impl Iterator<Item = &str> {
-    service
-        .build
-        .iter()
-        .flat_map(|build| build.additional_contexts.values())
-        .filter_map(|context| context.strip_prefix("service:"))
+fn contexts(world: &World<'_>, name: &ServiceName) -> impl Iterator<Item = ServiceName> {
+    let service = world.project.any_service(name);
+    let build = service.and_then(|service| service.build.as_ref());
+    let contexts = build
+        .into_iter()
+        .flat_map(|build| build.additional_contexts.values());
+    contexts.filter_map(|context| context.strip_prefix("service:").map(ServiceName::from))
 }

@@ -5,6 +5,7 @@
 //! earlier step's result, written in the plan as data: [`When`].
 
 mod action;
+pub mod bases;
 mod builder;
 mod diverge;
 mod dockerfile;

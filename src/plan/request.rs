@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::bases::Bases;
 use super::{FieldChange, Observed};
 use crate::gate::Edges;
 use crate::graph::ServiceGraph;
@@ -63,6 +64,10 @@ pub struct UpPolicy {
     pub pull: Option<PullPolicy>,
     /// What changed in a service's build input since its image was built.
     pub stale: BTreeMap<ServiceName, String>,
+    /// The services whose images each build takes.
+    pub bases: Bases,
+    /// Those of them that are beyond the plan's services and have no image yet.
+    pub absent_bases: BTreeSet<ServiceName>,
     /// How long a stop may take; none for the container's own grace.
     pub grace: Option<Duration>,
     /// The service of which one container is made beside those it has, and its name (`run`).

@@ -39,6 +39,12 @@ impl Service {
 }
 
 impl Project {
+    /// A service, turned on or not.
+    pub fn any_service(&self, name: &ServiceName) -> Option<&Service> {
+        let on = self.services.get(name);
+        on.or_else(|| self.disabled_services.get(name))
+    }
+
     /// Turns services on and off by profiles.
     pub fn with_profiles(mut self, profiles: Vec<String>) -> Self {
         let is_on = |service: &Service| service.is_on(&profiles);

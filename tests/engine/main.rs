@@ -4,6 +4,7 @@
 mod support;
 
 mod attach;
+mod bases;
 mod broken;
 mod build;
 mod builder;

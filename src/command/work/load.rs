@@ -41,11 +41,16 @@ impl Context {
     /// Loads the project, keeps the services that are named and what comes along with them, and
     /// reads the files that they name.
     pub fn load_project(&self, names: &[String], along: Along) -> Result<Project> {
+        self.narrow(self.load_model()?, names, along)
+    }
+
+    /// The same of a project that is loaded already.
+    pub fn narrow(&self, model: Project, names: &[String], along: Along) -> Result<Project> {
         let first = match along {
             Along::Nothing => Along::Dependencies,
             along => along,
         };
-        let mut project = self.load_model()?.select(names, first)?;
+        let mut project = model.select(names, first)?;
         if !self.globals.all_resources {
             project = project.without_unused();
         }

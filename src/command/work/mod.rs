@@ -8,7 +8,7 @@ mod memory;
 mod plugin;
 mod rest;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -202,23 +202,26 @@ impl<'c> Work<'c> {
     /// Plans `up` in any of its forms: with what changed of the builds' input, and with the fields
     /// that differ wherever a container is replaced.
     pub(super) async fn plan_up(&self, policy: &mut UpPolicy) -> Result<Plan> {
-        if policy.build == BuildPolicy::IfNeeded && !is_strict(self.cx) {
-            policy.stale = self.stale().await?;
+        let mut services = self.project.services.values();
+        if policy.build != BuildPolicy::Never && services.any(|service| service.build.is_some()) {
+            self.look_at_builds(policy).await?;
         }
         let mut plan = self.plan(|world| plan::up(world, policy))?;
         self.name_fields(&mut plan).await;
         Ok(plan)
     }
 
-    /// The services whose images have to be built anew, each with what changed of its input.
-    async fn stale(&self) -> Result<BTreeMap<ServiceName, String>> {
-        let builds = Builds::open(
-            self.cx,
-            &self.engine,
-            &self.project,
-            BuildOptions::default(),
-        );
-        Ok(builds.await?.stale(&self.observed))
+    /// Reads what the builds stand on, and which images have to be built anew.
+    async fn look_at_builds(&self, policy: &mut UpPolicy) -> Result<()> {
+        let options = BuildOptions::default();
+        let builds = Builds::open(self.cx, &self.engine, &self.project, options).await?;
+        policy.bases = builds.bases();
+        let built = self.project.services.keys();
+        policy.absent_bases = builds.absent(&policy.bases, built).await?;
+        if policy.build == BuildPolicy::IfNeeded && !is_strict(self.cx) {
+            policy.stale = builds.stale(&self.observed, &policy.bases);
+        }
+        Ok(())
     }
 
     /// The services that are named, each of which has to be in the file.

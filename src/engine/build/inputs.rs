@@ -23,6 +23,15 @@ pub struct BindMount {
     pub target: String,
 }
 
+/// The text of a build's Dockerfile; none where it is elsewhere or cannot be read.
+pub fn steps(build: &ImageBuild) -> Option<String> {
+    match &build.dockerfile {
+        Dockerfile::InContext(_) => None,
+        Dockerfile::Inline(text) => Some(text.clone()),
+        Dockerfile::File(path) => std::fs::read_to_string(path).ok(),
+    }
+}
+
 /// Reads what a build would take now. Files that look as they did in `known` are not opened.
 ///
 /// None where that cannot be told: the context or the Dockerfile is elsewhere.

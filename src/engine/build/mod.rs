@@ -1,10 +1,12 @@
 //! Builds of images: by BuildKit where there is one, else by the engine's first builder.
 
+mod agent;
 mod classic;
 mod context;
 mod filesync;
 mod grpc;
 mod inputs;
+mod key;
 mod session;
 mod solve;
 mod transcript;
@@ -15,8 +17,11 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use inputs::{BindMount, Recipes, recipe};
+pub use inputs::{BindMount, Recipes, recipe, steps};
+pub use key::Trouble;
 pub use transcript::Numbers;
+
+use bollard::models::SystemInfo;
 
 use super::Engine;
 use super::error::Error;
@@ -47,10 +52,12 @@ pub enum Failure {
     NoContext(PathBuf),
     /// There is no such Dockerfile.
     NoDockerfile(PathBuf),
+    /// Several platforms, and an engine that keeps images of one.
+    OnePlatform,
     /// No agent for this `ssh:` id.
     NoAgent(String),
-    /// What `ssh:` names is no agent's socket.
-    NotAnAgent(PathBuf),
+    /// What `ssh:` names is neither an agent's socket nor a private key.
+    NoKey(PathBuf, Trouble),
     /// A step failed, or the Dockerfile is none.
     Build {
         /// Whose build.
@@ -117,16 +124,21 @@ impl Failure {
                 path.display()
             ))
             .hint("`build.dockerfile` is relative to the build's context"),
-            Self::NoAgent(id) => Diagnostic::error(format!(
-                "the build wants the SSH agent `{id}`, and SSH_AUTH_SOCK names none"
+            Self::OnePlatform => Diagnostic::error(
+                "Multi-platform build is not supported for the docker driver.",
+            )
+            .hint("the engine keeps images of several platforms in containerd's store only: turn that on, or build for one"),
+            Self::NoAgent(id) => Diagnostic::error(
+                "invalid empty ssh agent socket: make sure SSH_AUTH_SOCK is set",
+            )
+            .hint(format!(
+                "the build wants the SSH agent `{id}`: `eval $(ssh-agent) && ssh-add`, or name a key: `{id}=~/.ssh/id_ed25519`"
+            )),
+            Self::NoKey(path, trouble) => Diagnostic::error(format!(
+                "`{}` is neither an SSH agent's socket nor a key: {trouble}",
+                path.display()
             ))
-            .hint("start one: `eval $(ssh-agent) && ssh-add`"),
-            Self::NotAnAgent(path) => {
-                Diagnostic::error(format!("`{}` is no socket of an SSH agent", path.display()))
-                    .hint(
-                        "add the key to an agent, and name its socket or nothing under `build.ssh`",
-                    )
-            }
+            .hint("add the key to an agent, and leave the path away under `build.ssh`"),
             Self::Build {
                 service,
                 message,
@@ -195,6 +207,9 @@ impl Engine {
     ///
     /// What the build said when it failed, or why it could not begin.
     pub async fn build_image(&self, job: &Job<'_>, by: Builder) -> Result<ImageId, Failure> {
+        if job.build.platforms.len() > 1 && !keeps_several_platforms(&self.info().await?) {
+            return Err(Failure::OnePlatform);
+        }
         match by {
             Builder::BuildKit => solve::build(self, job).await,
             Builder::Classic => classic::build(self, job).await,
@@ -202,9 +217,31 @@ impl Engine {
     }
 }
 
+/// Whether an image of several platforms can be kept: containerd's store does, the engine's own
+/// does not.
+fn keeps_several_platforms(info: &SystemInfo) -> bool {
+    let status = info.driver_status.iter().flatten();
+    status.into_iter().any(|pair| {
+        matches!(pair.as_slice(), [key, value] if key == "driver-type" && value.contains("containerd"))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn containerds_store_keeps_several_platforms() {
+        let status = |value: &str| SystemInfo {
+            driver_status: Some(vec![vec!["driver-type".to_owned(), value.to_owned()]]),
+            ..SystemInfo::default()
+        };
+        assert!(keeps_several_platforms(&status(
+            "io.containerd.snapshotter.v1"
+        )));
+        assert!(!keeps_several_platforms(&status("overlay2")));
+        assert!(!keeps_several_platforms(&SystemInfo::default()));
+    }
 
     #[test]
     fn a_failed_step_is_shown_where_it_stands() {

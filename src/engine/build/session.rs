@@ -11,10 +11,11 @@ use h2::server::SendResponse;
 use h2::{RecvStream, server};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 
+use super::agent::KeyAgent;
 use super::filesync::{self, Folder};
 use super::grpc::{Receiver, Sender, Status};
 use super::wire::{
@@ -33,10 +34,19 @@ pub(super) struct Offers {
     pub(super) folders: BTreeMap<String, Folder>,
     /// Secrets, by id.
     pub(super) secrets: BTreeMap<String, SecretSource>,
-    /// Sockets of SSH agents, by id.
-    pub(super) agents: BTreeMap<String, PathBuf>,
+    /// SSH agents, by id.
+    pub(super) agents: BTreeMap<String, Agent>,
     /// The credentials of registries.
     pub(super) logins: Arc<Logins>,
+}
+
+/// Who answers as an SSH agent.
+#[derive(Clone)]
+pub(super) enum Agent {
+    /// The one behind a socket.
+    Socket(PathBuf),
+    /// dco, with the keys of a file.
+    Keys(Arc<KeyAgent>),
 }
 
 /// The calls that BuildKit may make.
@@ -182,7 +192,7 @@ async fn credentials(
 }
 
 /// A call without an id means the agent.
-fn agent<'a>(offers: &'a Offers, id: &str) -> Option<&'a PathBuf> {
+fn agent<'a>(offers: &'a Offers, id: &str) -> Option<&'a Agent> {
     offers.agents.get(match id {
         "" => "default",
         id => id,
@@ -198,17 +208,35 @@ async fn check_agent(offers: &Offers, mut from: Receiver, to: &mut Sender) -> io
     Ok(Status::ok())
 }
 
-/// Passes bytes between the agent's socket and the builder until either is done.
+/// Passes bytes between the agent and the builder until either is done.
 async fn forward_agent(
     offers: &Offers,
     id: &str,
-    mut from: Receiver,
+    from: Receiver,
     to: &mut Sender,
 ) -> io::Result<Status> {
-    let Some(socket) = agent(offers, id) else {
-        return Ok(missing(&format!("unset ssh forward key {id}")));
-    };
-    let (mut answers, mut questions) = UnixStream::connect(socket).await?.into_split();
+    match agent(offers, id) {
+        None => return Ok(missing(&format!("unset ssh forward key {id}"))),
+        Some(Agent::Socket(socket)) => {
+            forward(UnixStream::connect(socket).await?, from, to).await?
+        }
+        Some(Agent::Keys(keys)) => {
+            let (ours, theirs) = tokio::io::duplex(PIECE);
+            tokio::try_join!(keys.serve(theirs), forward(ours, from, to))?;
+        }
+    }
+    Ok(Status::ok())
+}
+
+/// As much as goes from an agent to the builder at once.
+const PIECE: usize = 4096;
+
+async fn forward(
+    agent: impl AsyncRead + AsyncWrite,
+    mut from: Receiver,
+    to: &mut Sender,
+) -> io::Result<()> {
+    let (mut answers, mut questions) = tokio::io::split(agent);
     let asking = async {
         while let Some(piece) = from.next::<Piece>().await? {
             questions.write_all(&piece.data).await?;
@@ -217,7 +245,7 @@ async fn forward_agent(
     };
     let answering = async {
         loop {
-            let mut piece = bytes::BytesMut::with_capacity(4096);
+            let mut piece = bytes::BytesMut::with_capacity(PIECE);
             if answers.read_buf(&mut piece).await? == 0 {
                 return Ok::<_, io::Error>(());
             }
@@ -225,6 +253,5 @@ async fn forward_agent(
             to.send(&Piece { data }).await?;
         }
     };
-    tokio::try_join!(asking, answering)?;
-    Ok(Status::ok())
+    tokio::try_join!(asking, answering).map(drop)
 }

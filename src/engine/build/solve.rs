@@ -5,15 +5,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use h2::client::SendRequest;
 use hyper::{Method, Request};
 use prost::Message;
 
+use super::agent::KeyAgent;
 use super::filesync::Folder;
 use super::grpc::{Receiver, Sender, Status};
-use super::session::{Offers, Session};
+use super::session::{Agent, Offers, Session};
 use super::transcript::Transcript;
 use super::wire::{
     CacheEntry, CacheOptions, ErrorSource, SolveRequest, SolveResponse, StatusRequest,
@@ -25,6 +27,7 @@ use crate::engine::Engine;
 use crate::engine::error::Error;
 use crate::engine::transport::{Call, broken};
 use crate::name::ImageId;
+use crate::project::SshKey;
 
 /// What the folder of the Dockerfile is called towards BuildKit, and that of the context.
 const DOCKERFILE: &str = "dockerfile";
@@ -168,23 +171,27 @@ fn dockerfile(path: &Path) -> Result<(PathBuf, String), Failure> {
     Ok((folder.to_owned(), name.ok_or_else(missing)?.to_owned()))
 }
 
-/// The SSH agents of a build, by id.
-fn agents(build: &ImageBuild) -> Result<BTreeMap<String, PathBuf>, Failure> {
-    let mut agents = BTreeMap::new();
-    for key in &build.ssh {
+/// The SSH agents of a build, by id: those behind sockets, and dco itself for a file of keys.
+fn agents(build: &ImageBuild) -> Result<BTreeMap<String, Agent>, Failure> {
+    use std::os::unix::fs::FileTypeExt;
+    let agent = |key: &SshKey| {
+        let usual = || std::env::var_os("SSH_AUTH_SOCK").filter(|path| !path.is_empty());
         let path = match key.path.as_str() {
-            "" => std::env::var_os("SSH_AUTH_SOCK").map(PathBuf::from),
+            "" => usual().map(PathBuf::from),
             path => Some(PathBuf::from(path)),
         };
         let path = path.ok_or_else(|| Failure::NoAgent(key.id.clone()))?;
-        use std::os::unix::fs::FileTypeExt;
         let kind = std::fs::metadata(&path).map(|found| found.file_type());
-        if !kind.is_ok_and(|kind| kind.is_socket()) {
-            return Err(Failure::NotAnAgent(path));
-        }
-        agents.insert(key.id.clone(), path);
-    }
-    Ok(agents)
+        let agent = match kind.is_ok_and(|kind| kind.is_socket()) {
+            true => Agent::Socket(path),
+            false => match KeyAgent::read(&path) {
+                Ok(keys) => Agent::Keys(Arc::new(keys)),
+                Err(trouble) => return Err(Failure::NoKey(path, trouble)),
+            },
+        };
+        Ok((key.id.clone(), agent))
+    };
+    build.ssh.iter().map(agent).collect()
 }
 
 /// The attributes that BuildKit's Dockerfile frontend knows.

@@ -353,6 +353,84 @@ fn a_build_that_takes_another_as_context_comes_after_it() {
 }
 
 #[test]
+fn a_build_comes_after_that_of_the_image_it_stands_on() {
+    let mut stage = stage(&["app", "base"]);
+    for name in ["app", "base"] {
+        stage.service(name).image.clear();
+        stage.service(name).build = Some(Box::default());
+    }
+    stage.policy.bases = [("app".into(), ["base".into()].into())].into();
+    let text = stage.up();
+    assert!(
+        text.starts_with(
+            "#1 build base  (missing)\n#2 build app  (missing)  after #1\n#3 images ready"
+        ),
+        "{text}"
+    );
+}
+
+#[test]
+fn who_uses_what_another_builds_waits_for_the_build() {
+    let mut stage = stage(&["bar", "foo"]);
+    for name in ["bar", "foo"] {
+        stage.service(name).image = "made:here".into();
+    }
+    stage.service("foo").build = Some(Box::default());
+    stage.depends("bar", "foo");
+    let text = stage.up();
+    assert!(
+        text.starts_with(
+            "\
+#1 pull made:here  (missing)
+#2 build foo  (if #1 fails)
+#3 create network app_default  (missing)
+#4 create app-foo-1  (missing)  after #2 #3
+#5 create app-bar-1  (missing)  after #2 #3
+"
+        ),
+        "{text}"
+    );
+}
+
+#[test]
+fn bases_beyond_the_services_that_go_up_are_built_where_they_are_missing_or_contexts() {
+    let with = |build, is_context: bool, is_absent: bool| {
+        let mut stage = stage(&["app", "base"]);
+        for name in ["app", "base"] {
+            stage.service(name).image.clear();
+            stage.service(name).build = Some(Box::default());
+        }
+        if is_context {
+            let app = stage.service("app").build.as_mut().unwrap();
+            app.additional_contexts
+                .insert("base".into(), "service:base".into());
+        }
+        let base = stage.project.services.remove("base").unwrap();
+        stage.project.disabled_services.insert("base".into(), base);
+        stage.policy.build = build;
+        stage.policy.bases = [("app".into(), ["base".into()].into())].into();
+        if is_absent {
+            stage.policy.absent_bases.insert("base".into());
+        }
+        let text = stage.up();
+        let builds = text.lines().take_while(|line| line.contains(" build "));
+        builds.map(|line| format!("{line}\n")).collect::<String>()
+    };
+    assert_eq!(
+        with(BuildPolicy::IfNeeded, false, true),
+        "#1 build base  (missing)\n#2 build app  (missing)  after #1\n"
+    );
+    assert_eq!(
+        with(BuildPolicy::Always, true, false),
+        "#1 build base  (requested)\n#2 build app  (requested)  after #1\n"
+    );
+    assert_eq!(
+        with(BuildPolicy::Always, false, false),
+        "#1 build app  (requested)\n"
+    );
+}
+
+#[test]
 fn without_building_what_is_missing_is_pulled() {
     let mut stage = stage(&["web"]).with(|s| s.service("web").build = Some(Box::default()));
     stage.observed.images.clear();
