@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Request;
+use super::aside::Faulty;
 use super::interpolate::Budget;
 use super::node::Span;
 use super::sources::Sources;
@@ -26,8 +27,12 @@ pub struct Context<'r> {
     pub working_dir: PathBuf,
     /// The variables that each file was read with, by its number.
     pub variables: BTreeMap<u32, Arc<Variables>>,
-    /// What is wrong.
+    /// What is wrong, found since [`super::aside::set_aside`] was called last.
     pub errors: Vec<Diagnostic>,
+    /// What is wrong and no longer in the tree.
+    pub aside: Vec<Diagnostic>,
+    /// The resources that something was taken from.
+    pub faulty: Faulty,
     /// What is odd.
     pub warnings: Vec<Diagnostic>,
     /// What variables may still add.
@@ -52,6 +57,8 @@ impl<'r> Context<'r> {
             working_dir: PathBuf::new(),
             variables: BTreeMap::new(),
             errors: Vec::new(),
+            aside: Vec::new(),
+            faulty: Faulty::default(),
             warnings: Vec::new(),
             budget: Budget::new(LARGEST),
             unset: BTreeSet::new(),
@@ -83,15 +90,23 @@ impl<'r> Context<'r> {
         }
     }
 
+    /// What came of a load, unless something was wrong on the way.
+    ///
+    /// # Errors
     /// Everything that is wrong, in the order of the places, each once.
-    pub fn into_errors(self) -> Diagnostics {
+    pub fn conclude<T>(self, outcome: Phase<T>) -> Result<T, Diagnostics> {
+        let mut errors = self.aside;
+        errors.extend(self.errors);
+        match outcome {
+            Ok(value) if errors.is_empty() => return Ok(value),
+            _ => {}
+        }
         let order = |diagnostic: &Diagnostic| {
             let place = &diagnostic.places.first()?.0;
             Some((place.file.path.clone(), place.range.start))
         };
-        let mut errors = self.errors;
         errors.sort_by_cached_key(order);
         errors.dedup();
-        Diagnostics(errors)
+        Err(Diagnostics(errors))
     }
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::aside::set_aside;
 use super::canonical::{self, Unreadable};
 use super::context::{Context, Halt, Phase, Variables};
 use super::node::{Map, Node, Span, Tag, Value};
@@ -101,6 +102,15 @@ impl<'c, 'r> Loader<'c, 'r> {
         }
     }
 
+    /// Reads and parses files; what is wrong with one does not hide what is wrong with another.
+    pub fn parse_all(&mut self, paths: &[PathBuf]) -> Phase<()> {
+        for path in paths {
+            // What is wrong with it is noted.
+            let _ = self.parse(path, None);
+        }
+        self.cx.barrier()
+    }
+
     /// Merges every document of a file onto what came before.
     pub fn file(&mut self, path: &Path, scope: &Scope, mut so_far: Node) -> Phase<Node> {
         let parsed = self.parse(path, None)?;
@@ -149,7 +159,7 @@ impl<'c, 'r> Loader<'c, 'r> {
         unique::enforce(&mut merged);
         if road == Road::Whole {
             check_shape::check(self.cx, &merged);
-            self.cx.barrier()?;
+            set_aside(self.cx, &mut merged)?;
             // It has meant nothing since the specification has one version.
             if let Some(map) = merged.as_map_mut() {
                 map.remove("version");
@@ -160,7 +170,7 @@ impl<'c, 'r> Loader<'c, 'r> {
             false => Unreadable::Keep,
         };
         canonical::canonical(self.cx, &mut merged, unreadable);
-        self.cx.barrier()?;
+        set_aside(self.cx, &mut merged)?;
         unique::enforce(&mut merged);
         Ok(merged)
     }

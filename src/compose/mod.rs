@@ -5,6 +5,7 @@
 //! on a tree whose every node knows where it was written ([`node`]); the project keeps that tree
 //! and can be asked for the place and the origin of any value.
 
+mod aside;
 mod canonical;
 mod check_shape;
 mod consistency;
@@ -28,17 +29,21 @@ mod origins;
 mod parse;
 mod paths;
 pub mod ports;
+mod project_name;
 #[cfg(test)]
 mod properties;
 mod read;
+mod references;
 mod remote;
 mod rules;
 mod scalar;
 pub mod schema;
+mod sections;
 pub mod shape;
 mod sources;
 mod substitute;
 mod swallowed;
+mod uninterpolated;
 mod unique;
 pub mod volumes;
 
@@ -47,8 +52,10 @@ use std::path::PathBuf;
 
 pub use consistency::container_names;
 pub use environment::{resolve_files, resolve_labels, switches};
-pub use load::{Tree, load, load_name, load_tree, normalize_name};
+pub use load::{load, load_name, load_tree};
+pub use project_name::normalize_name;
 pub use read::Disk;
+pub use uninterpolated::Tree;
 
 /// What to load, and what with.
 #[derive(Clone, Debug, Default)]

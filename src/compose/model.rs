@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::aside::set_aside;
 use super::canonical::default_to;
 use super::context::{Context, Phase, Variables};
 use super::document::{Loader, Scope, nothing};
@@ -18,7 +19,7 @@ impl Loader<'_, '_> {
         }
         defaults(&mut tree);
         validate(self.cx, &tree);
-        self.cx.barrier()?;
+        set_aside(self.cx, &mut tree)?;
         // What is included is always seen from the folder of the file that includes it.
         if self.cx.request.options.resolve_paths || !scope.included.is_empty() {
             let base = paths::Base::new(&scope.dir, &scope.disk, &self.cx.request.environment);

@@ -157,9 +157,9 @@ fn merge(into: &mut Value, from: Value) {
 mod tests {
     use std::path::Path;
 
-    use super::super::load::to_tree;
     use super::super::properties::files;
     use super::super::sources::Sources;
+    use super::super::uninterpolated::to_tree;
     use super::super::{Request, load, parse};
     use super::*;
     use crate::project::Form;

@@ -25,6 +25,12 @@ impl Sources {
         self.files.get((number as usize).checked_sub(1)?)
     }
 
+    /// The number of a file.
+    pub fn number(&self, file: &Arc<SourceFile>) -> Option<u32> {
+        let index = self.files.iter().position(|own| Arc::ptr_eq(own, file))?;
+        u32::try_from(index + 1).ok()
+    }
+
     /// The place that a span stands for; none for what no file holds.
     pub fn place(&self, span: Span) -> Option<Place> {
         Some(Place {
