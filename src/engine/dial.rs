@@ -4,7 +4,6 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -12,14 +11,14 @@ use std::time::Duration;
 use hyper::Uri;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::{self, pki_types::ServerName};
 
 use super::endpoint::{Endpoint, Tls, Verify};
+use super::ssh;
 
 /// How long a connection to another machine may take to be made.
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
@@ -82,6 +81,7 @@ impl hyper::rt::Write for Pipe {
 pub(super) struct Dialer {
     endpoint: Arc<Endpoint>,
     tls: Arc<OnceCell<TlsConnector>>,
+    ssh: Arc<ssh::Shared>,
 }
 
 impl Dialer {
@@ -89,6 +89,7 @@ impl Dialer {
         Self {
             endpoint,
             tls: Arc::default(),
+            ssh: Arc::default(),
         }
     }
 
@@ -114,7 +115,12 @@ impl Dialer {
                 }
             }
             Endpoint::Ssh { user, host, port } => {
-                Box::new(SshStream::open(user.as_deref(), host, *port)?)
+                let target = ssh::Target {
+                    user: user.clone(),
+                    host: host.clone(),
+                    port: *port,
+                };
+                Box::new(self.ssh.open(&target).await?)
             }
         };
         Ok(Pipe(TokioIo::new(stream)))
@@ -233,107 +239,5 @@ impl rustls::client::danger::ServerCertVerifier for Unverified {
 
     fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-/// `docker system dial-stdio` on the other machine; its stdin and stdout are the connection.
-struct SshStream {
-    /// Held so that the process ends with the connection.
-    child: Child,
-    to: Option<ChildStdin>,
-    from: ChildStdout,
-    /// Whether anything came back: if nothing does before the end, ssh's own words are the error.
-    answered: bool,
-    complaint: Option<Pin<Box<dyn Future<Output = io::Error> + Send>>>,
-}
-
-impl SshStream {
-    fn open(user: Option<&str>, host: &str, port: Option<u16>) -> io::Result<Self> {
-        let mut command = Command::new("ssh");
-        command.arg("-T").args(["-o", "ConnectTimeout=5"]);
-        if let Some(user) = user {
-            command.args(["-l", user]);
-        }
-        if let Some(port) = port {
-            command.args(["-p", &port.to_string()]);
-        }
-        command
-            .args(["--", host, "docker", "system", "dial-stdio"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        let mut child = command.spawn()?;
-        let (to, from) = (child.stdin.take(), child.stdout.take());
-        Ok(Self {
-            child,
-            to,
-            from: from.ok_or_else(|| io::Error::other("ssh without an output"))?,
-            answered: false,
-            complaint: None,
-        })
-    }
-}
-
-impl AsyncRead for SshStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        if let Some(complaint) = &mut this.complaint {
-            return complaint.as_mut().poll(cx).map(Err);
-        }
-        let before = buf.filled().len();
-        match Pin::new(&mut this.from).poll_read(cx, buf) {
-            Poll::Ready(Ok(())) if buf.filled().len() == before && !this.answered => {
-                let stderr = this.child.stderr.take();
-                let mut complaint = Box::pin(async move {
-                    let mut text = Vec::new();
-                    if let Some(mut stderr) = stderr {
-                        let _ = stderr.read_to_end(&mut text).await;
-                    }
-                    let text = String::from_utf8_lossy(&text);
-                    io::Error::new(
-                        io::ErrorKind::ConnectionRefused,
-                        format!("ssh ended: {}", text.trim()),
-                    )
-                });
-                let polled = complaint.as_mut().poll(cx).map(Err);
-                this.complaint = Some(complaint);
-                polled
-            }
-            other => {
-                this.answered |= buf.filled().len() > before;
-                other
-            }
-        }
-    }
-}
-
-impl AsyncWrite for SshStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match &mut self.to {
-            Some(to) => Pin::new(to).poll_write(cx, buf),
-            None => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
-        }
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.to {
-            Some(to) => Pin::new(to).poll_flush(cx),
-            None => Poll::Ready(Ok(())),
-        }
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Closing the pipe is the half close: dial-stdio passes it on.
-        self.to = None;
-        Poll::Ready(Ok(()))
     }
 }

@@ -137,6 +137,9 @@ fn unreachable_hint(endpoint: &str, cause: &io::Error) -> Option<String> {
              or name another engine in DOCKER_HOST"
                 .to_owned()
         }
+        _ if endpoint.starts_with("ssh://") => {
+            "`ssh` to that host has to work without questions, and `docker version` there".to_owned()
+        }
         _ => "is the docker daemon running there? DOCKER_HOST and `docker context ls` say which \
               engine is meant"
             .to_owned(),

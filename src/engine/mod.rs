@@ -20,6 +20,7 @@ mod networks;
 mod observe;
 pub mod probe;
 mod room;
+mod ssh;
 mod streams;
 mod system;
 mod transport;

@@ -32,6 +32,7 @@ mod registry;
 mod run;
 mod scripts;
 mod settle;
+mod ssh;
 mod stats;
 mod switches;
 mod up_down;

@@ -6,12 +6,14 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod debian;
 pub mod engine;
 pub mod faults;
 pub mod http;
 pub mod project;
 pub mod proxy;
 pub mod registry;
+pub mod sshd;
 pub mod terminal;
 
 pub use project::Project;
@@ -43,4 +45,10 @@ pub fn until<T>(deadline: Duration, what: &str, mut found: impl FnMut() -> Optio
         );
         std::thread::sleep(LOOK);
     }
+}
+
+/// A port that nobody listens on.
+pub fn free_port() -> u16 {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    free.local_addr().expect("its number").port()
 }

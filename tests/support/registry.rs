@@ -1,10 +1,11 @@
 //! A registry of its own on loopback, which asks for a name and a password.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use super::{debian, free_port};
 
 /// Who may come in.
 pub const USER: &str = "tester";
@@ -23,22 +24,11 @@ pub struct Registry {
 impl Registry {
     /// Starts one; fetches Debian's package where the program is missing.
     pub fn start() -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/docker-registry");
-        let found = Command::new(script)
-            .output()
-            .expect("scripts/docker-registry");
-        assert!(
-            found.status.success(),
-            "{}",
-            String::from_utf8_lossy(&found.stderr)
-        );
-        let program = String::from_utf8_lossy(&found.stdout).trim().to_owned();
+        let program = debian::program("usr/bin/docker-registry", &["docker-registry"]);
         let root = tempfile::tempdir().expect("a folder");
         let at = |name: &str| root.path().join(name).display().to_string();
         fs::write(at("htpasswd"), format!("{USER}:{HASH}\n")).expect("a file");
-        let free = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = free.local_addr().expect("its number").to_string();
-        drop(free);
+        let address = format!("127.0.0.1:{}", free_port());
         let config = format!(
             "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\n\
              http: {{addr: '{address}'}}\nauth: {{htpasswd: {{realm: tests, path: {}}}}}\n",
