@@ -183,8 +183,9 @@ impl Site<'_> {
         name: &str,
     ) -> Result<i64, Error> {
         let engine = self.tools.engine;
-        // Both before the start: what ends at once is gone with its log.
-        let waiting = engine.wait_container(id, Until::NextExit).await?;
+        // Both before the start: what ends at once is gone with its log. What comes next finds no
+        // trace of it.
+        let waiting = engine.wait_container(id, Until::Removed).await?;
         let attached = engine
             .attach(id, Framing::Multiplexed, &Attach::default())
             .await?;

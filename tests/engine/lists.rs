@@ -198,19 +198,26 @@ fn wait_ends_as_the_container_does_and_events_tell_of_it() {
             format!("container \"{web}\" exited with status code 143\n")
         );
     }
-    let events = project
-        .dco(&["events", "--json", "--since", "10m", "--until", "0s", "web"])
-        .exits(1);
-    assert_eq!(events.stderr, "error: EOF\n");
-    let actions: Vec<String> = events
-        .stdout
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).expect("an object on every line"))
-        .map(|event| event["action"].as_str().expect("a text").to_owned())
-        .collect();
+    // Newer engines answer who waits before they tell of the end.
+    let actions = until(PATIENCE, "the container's end among the events", || {
+        let actions = told(&project);
+        actions.contains(&"die".to_owned()).then_some(actions)
+    });
     assert!(
         actions.starts_with(&["create".into(), "start".into()]),
         "{actions:?}"
     );
-    assert!(actions.contains(&"die".to_owned()), "{actions:?}");
+}
+
+/// What `events` tells of the service `web`.
+#[track_caller]
+fn told(project: &Project) -> Vec<String> {
+    let events = project
+        .dco(&["events", "--json", "--since", "10m", "--until", "0s", "web"])
+        .exits(1);
+    assert_eq!(events.stderr, "error: EOF\n");
+    let lines = events.stdout.lines();
+    let events = lines.map(|line| serde_json::from_str::<Value>(line).expect("an object"));
+    let actions = events.map(|event| event["action"].as_str().expect("a text").to_owned());
+    actions.collect()
 }

@@ -128,10 +128,12 @@ impl Project {
         format!("com.docker.compose.project={}", self.name)
     }
 
-    /// `dco` in the project's directory, with nothing of the caller's environment but what it
-    /// needs to find the engine.
+    /// `dco` (`DCO_BIN`, else the one just built) in the project's directory, with nothing of the
+    /// caller's environment but what it needs to find the engine.
     pub fn command(&self, args: &[&str]) -> Command {
-        self.program(Path::new(env!("CARGO_BIN_EXE_dco")), args)
+        let installed = std::env::var_os("DCO_BIN").map(PathBuf::from);
+        let built = || PathBuf::from(env!("CARGO_BIN_EXE_dco"));
+        self.program(&installed.unwrap_or_else(built), args)
     }
 
     /// Another program under the same conditions, such as a peer to compare with.
