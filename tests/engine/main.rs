@@ -35,6 +35,7 @@ mod settle;
 mod ssh;
 mod stats;
 mod switches;
+mod tls;
 mod up_down;
 mod waiting;
 mod warnings;

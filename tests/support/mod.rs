@@ -15,6 +15,7 @@ pub mod proxy;
 pub mod registry;
 pub mod sshd;
 pub mod terminal;
+pub mod tls;
 
 pub use project::Project;
 pub use terminal::Terminal;
