@@ -32,18 +32,17 @@ pub(super) enum Form {
     Bare,
 }
 
-static URL: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r#"([A-Za-z][A-Za-z0-9+.:-]*)://(?:[^\s/"'<>,;]*@)?([^\s/?#"'<>(){}\]\\|;@]*)"#)
-});
+// ASCII alone: what these cost is mostly their making, once for each command that starts something.
 static KEYWORD: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
-        r"(?i)(?:^|[\s;,?&])(?:host|hostname|server|data source|address|addr)\s*=\s*(?:tcp:)?([A-Za-z0-9][A-Za-z0-9_.-]*)(?:[,:](\d{2,5}))?",
+        r"(?i-u)(?:^|[ \t\r\n;,?&])(?:host|hostname|server|data source|address|addr)[ \t]*=[ \t]*(?:tcp:)?([A-Z0-9][A-Z0-9_.-]*)(?:[,:]([0-9]{2,5}))?",
     )
 });
 static KEYWORD_PORT: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"(?i)(?:^|[\s;,?&])port\s*=\s*(\d{2,5})"));
-static ADDRESS: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r#"(?:^|[\s,;=@(|\["']|//)([A-Za-z0-9][A-Za-z0-9_.-]*):(\d{2,5})"#));
+    LazyLock::new(|| pattern(r"(?i-u)(?:^|[ \t\r\n;,?&])port[ \t]*=[ \t]*([0-9]{2,5})"));
+static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r#"(?-u)(?:^|[ \t\r\n,;=@(|\["']|//)([A-Za-z0-9][A-Za-z0-9_.-]*):([0-9]{2,5})"#)
+});
 
 fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a pattern of this file is well formed")
@@ -83,23 +82,63 @@ pub(super) fn bare(text: &str) -> Vec<Named> {
         .collect()
 }
 
+/// A URL up to the end of its authority, by its places in a text.
+struct Url {
+    start: usize,
+    /// Of `://`.
+    colon: usize,
+    authority: usize,
+    end: usize,
+}
+
+impl Url {
+    /// The first one from a place on.
+    fn next(text: &str, from: usize) -> Option<Self> {
+        let mut at = from;
+        loop {
+            let colon = at + text[at..].find("://")?;
+            at = colon + 3;
+            let is_scheme =
+                |letter: char| letter.is_ascii_alphanumeric() || "+.:-".contains(letter);
+            let before = &text[from..colon];
+            let scheme = &before[before.trim_end_matches(is_scheme).len()..];
+            let Some(letter) = scheme.find(|letter: char| letter.is_ascii_alphabetic()) else {
+                continue;
+            };
+            let authority = at + user(&text[at..]);
+            let ends =
+                |letter: char| letter.is_whitespace() || "/?#\"'<>(){}]\\|;@".contains(letter);
+            let rest = &text[authority..];
+            return Some(Self {
+                start: colon - scheme.len() + letter,
+                colon,
+                authority,
+                end: authority + rest.find(ends).unwrap_or(rest.len()),
+            });
+        }
+    }
+}
+
+/// How long the user, the password and the `@` are that an authority begins with.
+fn user(text: &str) -> usize {
+    let ends = |letter: char| letter.is_whitespace() || "/\"'<>,;".contains(letter);
+    let text = &text[..text.find(ends).unwrap_or(text.len())];
+    text.rfind('@').map_or(0, |at| at + 1)
+}
+
 /// The hosts of every URL, and the text with the URLs blanked out.
 fn urls(text: &str) -> (Vec<Named>, String) {
     let mut found = Vec::new();
     let mut rest = String::new();
     let mut at = 0;
-    while let Some(matched) = URL.captures_at(text, at) {
-        let (whole, scheme, authority) = (
-            matched.get(0).expect("group 0 is the whole match"),
-            matched.get(1).map_or("", |group| group.as_str()),
-            matched.get(2).map_or("", |group| group.as_str()),
-        );
-        rest.push_str(&text[at..whole.start()]);
+    while let Some(url) = Url::next(text, at) {
+        let scheme = &text[url.start..url.colon];
+        rest.push_str(&text[at..url.start]);
         rest.push(' ');
-        let mut end = whole.end();
+        let mut end = url.end;
         if !no_host(scheme) {
-            let mut from = whole.end() - authority.len();
-            for piece in authority.split(',') {
+            let mut from = url.authority;
+            for piece in text[url.authority..url.end].split(',') {
                 // `http://a:1,http://b:2`: the piece is the next URL's scheme.
                 if text[from + piece.len()..].starts_with("//") && piece.ends_with(':') {
                     end = from;
@@ -109,8 +148,8 @@ fn urls(text: &str) -> (Vec<Named>, String) {
                 found.extend(authority_host(piece, scheme));
             }
         }
-        at = end.max(whole.start() + scheme.len() + 3);
-        if at < whole.end() {
+        at = end.max(url.colon + 3);
+        if at < url.end {
             continue;
         }
         // A query may hold anything; its `host=` belongs to the URL.
@@ -143,6 +182,9 @@ fn authority_host(piece: &str, scheme: &str) -> Option<Named> {
 
 /// `Server=db;Port=5432;…`, `host=db port=5432 …`.
 fn keywords(text: &str) -> Vec<Named> {
+    if !text.contains('=') {
+        return Vec::new();
+    }
     let beside = KEYWORD_PORT
         .captures(text)
         .and_then(|matched| matched[1].parse().ok());
@@ -163,6 +205,9 @@ fn keywords(text: &str) -> Vec<Named> {
 /// `kafka1:9092,kafka2:9092`, `user:secret@tcp(db:3306)/app`, `server.1=zoo1:2888:3888`.
 fn pairs(text: &str) -> Vec<Named> {
     let mut found = Vec::new();
+    if !text.contains(':') {
+        return found;
+    }
     let mut at = 0;
     while let Some(matched) = ADDRESS.captures_at(text, at) {
         let (host, port) = (&matched[1], &matched[2]);
