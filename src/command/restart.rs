@@ -26,7 +26,8 @@ pub struct Args {
 
 /// Restarts containers in place, in the order of their dependencies.
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
-    let work = Work::open(cx, cx.project_or_name(&args.services)?, waits(cx, false)).await?;
+    let project = cx.project_or_name(&args.services)?;
+    let work = Work::open_to_restart(cx, &cx.engine()?, project, waits(cx, false)).await?;
     let policy = RestartPolicy {
         services: work.named(&args.services)?,
         dependents: match args.no_deps {

@@ -42,7 +42,7 @@ pub use exec::Attach;
 pub use images::{Progress, ProgressError, ProgressTransfer};
 pub use logins::{Known, Login, Logins};
 pub use observe::{
-    Ending, Wanted, container, endings, exit_code, health, image, observe, since_1970,
+    Ending, Extent, Wanted, container, endings, exit_code, health, image, observe, since_1970,
     watch_project,
 };
 pub use streams::{

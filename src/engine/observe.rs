@@ -29,6 +29,18 @@ pub struct Wanted {
     pub volumes: BTreeSet<String>,
     /// Images by the references that services use.
     pub images: BTreeSet<String>,
+    /// How much of it.
+    pub extent: Extent,
+}
+
+/// How much a snapshot holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it.
+    #[default]
+    Everything,
+    /// Containers and images, without networks and volumes: their lists are of the whole machine.
+    Containers,
 }
 
 /// The label that says which project something belongs to.
@@ -50,8 +62,18 @@ pub async fn observe(engine: &Engine, wanted: &Wanted) -> Result<Observed> {
     // The unfiltered lists answer for names and for labels in one call each.
     let (containers, networks, volumes, images) = tokio::try_join!(
         engine.list_containers(Which::All, &ours),
-        engine.list_networks(&all),
-        engine.list_volumes(&all),
+        async {
+            match wanted.extent {
+                Extent::Everything => engine.list_networks(&all).await,
+                Extent::Containers => Ok(Vec::new()),
+            }
+        },
+        async {
+            match wanted.extent {
+                Extent::Everything => engine.list_volumes(&all).await,
+                Extent::Containers => Ok(Vec::new()),
+            }
+        },
         try_join_all(images),
     )?;
     let belongs = |labels: &BTreeMap<String, String>| labels.get(PROJECT) == Some(&wanted.project);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use bollard::models::ExecConfig;
@@ -11,9 +12,9 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
 
 use super::archive::{self, Pieces};
-use super::inside::Inside;
+use super::direct;
+use super::look::Look;
 use super::owner;
-use super::source::mounts::{self, Mount};
 use crate::engine::{Engine, Unpack, Which, labelled};
 use crate::name::{ContainerId, ServiceName};
 use crate::plan::observed::State;
@@ -102,28 +103,80 @@ pub async fn sync(
     members: &[&Member],
     paths: BTreeMap<PathBuf, PathBuf>,
 ) -> Synced {
+    let (direct, by_engine) = within_reach(engine, members).await;
+    let paths = Arc::new(paths);
+    let each = direct.into_iter().map(|(member, place)| {
+        let paths = Arc::clone(&paths);
+        async move {
+            let written = tokio::task::spawn_blocking(move || place.bring(&paths)).await;
+            (member, written)
+        }
+    });
+    let mut synced = Synced::default();
+    let mut left = by_engine;
+    for (member, written) in join_all(each).await {
+        match written {
+            Ok(Ok(unreadable)) => synced.unreadable = unreadable,
+            // The engine tries once more, and has the words for what is wrong.
+            _ => left.push(member),
+        }
+    }
+    let paths = Arc::unwrap_or_clone(paths);
+    if !left.is_empty() {
+        sync_by_engine(engine, &left, paths, &mut synced).await;
+    }
+    synced
+}
+
+/// The members whose files we may write ourselves, and the others.
+async fn within_reach<'m>(
+    engine: &Engine,
+    members: &[&'m Member],
+) -> (Vec<(&'m Member, direct::Place)>, Vec<&'m Member>) {
+    let looks = members.iter().map(|member| async {
+        match member.life {
+            Life::Running => Look::at(engine, member).await.ok()?.place(),
+            _ => None,
+        }
+    });
+    let looks = join_all(looks).await;
+    let (mut direct, mut others) = (Vec::new(), Vec::new());
+    for (member, place) in members.iter().copied().zip(looks) {
+        match place {
+            Some(place) => direct.push((member, place)),
+            None => others.push(member),
+        }
+    }
+    (direct, others)
+}
+
+async fn sync_by_engine(
+    engine: &Engine,
+    members: &[&Member],
+    paths: BTreeMap<PathBuf, PathBuf>,
+    synced: &mut Synced,
+) {
     let is_there = |outside: &PathBuf| outside.symlink_metadata().is_ok();
     let (copied, removed): (BTreeMap<_, _>, BTreeMap<_, _>) = paths
         .into_iter()
         .partition(|(_, outside)| is_there(outside));
     let mut removed: Vec<PathBuf> = removed.into_keys().collect();
-    let mut synced = Synced::default();
-    removal(engine, members, &removed, &mut synced).await;
+    removal(engine, members, &removed, synced).await;
     if copied.is_empty() {
-        return synced;
+        return;
     }
     let able = |synced: &Synced| -> Vec<&Member> {
         let failed = |member: &Member| synced.failed.iter().any(|(id, _)| *id == member.id);
         members.iter().copied().filter(|one| !failed(one)).collect()
     };
-    let able_now = able(&synced);
+    let able_now = able(synced);
     match copy(engine, &able_now, copied).await {
         Ok((written, failed)) => {
             synced.failed.extend(failed);
             synced.unreadable = written.unreadable;
             removed = written.removed;
-            let able_now = able(&synced);
-            removal(engine, &able_now, &removed, &mut synced).await;
+            let able_now = able(synced);
+            removal(engine, &able_now, &removed, synced).await;
         }
         Err(error) => {
             let said = format!("{error:#}");
@@ -133,7 +186,6 @@ pub async fn sync(
             synced.failed.extend(each);
         }
     }
-    synced
 }
 
 async fn removal(engine: &Engine, members: &[&Member], paths: &[PathBuf], synced: &mut Synced) {
@@ -217,87 +269,6 @@ async fn remove(engine: &Engine, member: &Member, paths: &[PathBuf]) -> Result<(
         run(engine, member, &hook, &|_| {}).await?;
     }
     Ok(())
-}
-
-/// What the engine says of a running container, and what of it is ours to see.
-pub struct Look {
-    /// Its main process, where that is a process of this machine.
-    pub pid: Option<i64>,
-    /// When it was started.
-    pub started: Option<jiff::Timestamp>,
-    execs: Vec<String>,
-    healthcheck: Vec<String>,
-}
-
-impl Look {
-    /// Looks at a container.
-    ///
-    /// # Errors
-    /// The engine's.
-    pub async fn at(engine: &Engine, member: &Member) -> Result<Self> {
-        let found = engine.inspect_container(&member.id).await?;
-        let state = found.state.unwrap_or_default();
-        let pid = state.pid.filter(|pid| *pid > 0);
-        // With a remote engine behind a local socket, the pid is somebody else's process here.
-        let is_ours = |pid: &i64| {
-            let groups = std::fs::read_to_string(format!("/proc/{pid}/cgroup"));
-            engine.endpoint().is_local()
-                && groups.is_ok_and(|groups| groups.contains(member.id.as_str()))
-        };
-        let config = found.config.unwrap_or_default();
-        let test = config.healthcheck.and_then(|check| check.test);
-        Ok(Self {
-            pid: pid.filter(is_ours),
-            started: state.started_at.and_then(|text| text.parse().ok()),
-            execs: found.exec_ids.unwrap_or_default(),
-            healthcheck: test.unwrap_or_default(),
-        })
-    }
-
-    /// The container's files, where they are ours to reach.
-    pub fn inside(&self) -> Option<Inside> {
-        Inside::of(self.pid?).ok()
-    }
-
-    /// Its mounts.
-    pub fn mounts(&self) -> Vec<Mount> {
-        let text = self
-            .pid
-            .and_then(|pid| std::fs::read_to_string(format!("/proc/{pid}/mountinfo")).ok());
-        mounts::parse(&text.unwrap_or_default())
-    }
-
-    /// Whether somebody works in it: a command that was brought in and runs. The container's own
-    /// healthcheck is nobody.
-    ///
-    /// # Errors
-    /// The engine's.
-    pub async fn is_in_use(&self, engine: &Engine) -> Result<bool> {
-        for exec in &self.execs {
-            // One that ended meanwhile is gone from the engine.
-            let Ok(exec) = engine.inspect_exec(exec).await else {
-                continue;
-            };
-            let process = exec.process_config.unwrap_or_default();
-            let words = process.entrypoint.into_iter();
-            let words: Vec<String> = words
-                .chain(process.arguments.into_iter().flatten())
-                .collect();
-            if exec.running == Some(true) && !self.is_healthcheck(&words) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    fn is_healthcheck(&self, words: &[String]) -> bool {
-        match self.healthcheck.split_first() {
-            Some((form, test)) if form == "CMD" => words == test,
-            // `sh -c TEST`, whatever the image's shell is.
-            Some((_, test)) => words.len() > 1 && words.last() == test.first(),
-            None => false,
-        }
-    }
 }
 
 /// Runs a hook's command in a container and waits for its end; `said` is told each line that it says.

@@ -79,8 +79,8 @@ fn append<W: Write>(
     let mut header = Header::new_gnu();
     header.set_mode(found.mode() & 0o7777);
     header.set_mtime(u64::try_from(found.mtime()).unwrap_or(0));
-    header.set_uid(owner.user);
-    header.set_gid(owner.group);
+    header.set_uid(owner.user.into());
+    header.set_gid(owner.group.into());
     header.set_size(0);
     if found.is_symlink() {
         header.set_entry_type(EntryType::Symlink);

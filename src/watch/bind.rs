@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use super::act::{Life, Look, Member};
+use super::act::{Life, Member};
+use super::look::Look;
 use super::news::Did;
 use super::processes;
 use super::program::{self, Reloading};

@@ -232,6 +232,37 @@ mod tests {
         assert!(ignored.prunes(&root.join("node_modules")) && !ignored.prunes(&root.join("dist")));
     }
 
+    /// Docker Compose takes a `*` of `ignore` for nothing at all.
+    #[test]
+    fn a_star_leaves_all_out_but_what_is_taken_back() {
+        let root = Path::new("/src");
+        let all = Ignored::default().and(root, ["*"]).unwrap();
+        assert!(all.matches(&root.join("a.py")) && all.matches(&root.join("sub/deep/b.py")));
+        assert!(all.prunes(&root.join("sub")) && !all.matches(root));
+        let some = Ignored::default().and(root, ["*", "!sub/*.py"]).unwrap();
+        assert!(some.matches(&root.join("a.py")) && some.matches(&root.join("sub/b.txt")));
+        assert!(!some.matches(&root.join("sub/b.py")) && !some.prunes(&root.join("sub")));
+    }
+
+    #[test]
+    fn patterns_are_those_of_a_dockerignore() {
+        let root = Path::new("/src");
+        for (pattern, ignored, kept) in [
+            ("*.tmp", "a.tmp", "sub/a.tmp"),
+            ("**/*.tmp", "sub/a.tmp", "a.tmp.py"),
+            ("cache", "cache/x/y", "sub/cache"),
+            ("/cache/", "cache/x", "cached"),
+            ("sub/?.py", "sub/a.py", "sub/ab.py"),
+            ("sub/[a-c].py", "sub/b.py", "sub/d.py"),
+            ("./a.py", "a.py", "sub/a.py"),
+            ("sub/../a.py", "a.py", "sub/a.py"),
+        ] {
+            let only = Ignored::default().and(root, [pattern]).unwrap();
+            assert!(only.matches(&root.join(ignored)), "{pattern}: {ignored}");
+            assert!(!only.matches(&root.join(kept)), "{pattern}: {kept}");
+        }
+    }
+
     #[test]
     fn what_git_ignores_is_noise_to_a_bind_mount() {
         let folder = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@
 //! (`RESOLVE_IN_ROOT`), so that nothing of the host can be reached through a link in the container.
 
 use std::ffi::OsStr;
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
@@ -27,7 +27,7 @@ impl Inside {
         Self::at(&path)
     }
 
-    fn at(path: &Path) -> io::Result<Self> {
+    pub(super) fn at(path: &Path) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(Self {
             root: rustix::fs::openat(CWD, path, flags, Mode::empty())?,
@@ -42,6 +42,17 @@ impl Inside {
         let file = self.open(path, OFlags::PATH | OFlags::NOFOLLOW)?;
         let found = rustix::fs::fstat(&file)?;
         Ok((found.st_dev, found.st_ino))
+    }
+
+    /// A small text file.
+    ///
+    /// # Errors
+    /// There is no such file, or it is no text.
+    pub(super) fn text(&self, path: &Path) -> io::Result<String> {
+        /// Longer than any list of users that is written by hand.
+        const MOST: u64 = 1 << 20;
+        let file = self.open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
+        io::read_to_string(std::fs::File::from(file).take(MOST))
     }
 
     /// Removes a path with all that it holds; one that is not there is no error. What is mounted at
@@ -93,7 +104,7 @@ impl Inside {
         Ok(rustix::fs::futimens(&file, &times)?)
     }
 
-    fn open(&self, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
+    pub(super) fn open(&self, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
         let flags = flags | OFlags::CLOEXEC;
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         Ok(rustix::fs::openat2(
@@ -107,7 +118,7 @@ impl Inside {
 }
 
 /// ENOTDIR too: a file stands where a folder of the path was.
-fn is_absent(error: &io::Error) -> bool {
+pub(super) fn is_absent(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory

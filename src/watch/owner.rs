@@ -14,9 +14,9 @@ use crate::name::ContainerId;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Owner {
     /// The user's number.
-    pub user: u64,
+    pub user: u32,
     /// The group's number.
-    pub group: u64,
+    pub group: u32,
 }
 
 /// Above this size a list of users is not read.
@@ -57,7 +57,7 @@ async fn list(engine: &Engine, id: &ContainerId, path: &str) -> String {
 
 /// Looks `user[:group]` up, each a name or a number: as runtimes do, a name comes first, and a user
 /// without a group has its own, or group 0 where the list does not know it.
-fn resolve(user: &str, users: &str, groups: &str) -> Option<Owner> {
+pub(super) fn resolve(user: &str, users: &str, groups: &str) -> Option<Owner> {
     let (user, group) = match user.split_once(':') {
         Some((user, group)) => (user, Some(group)),
         None => (user, None),

@@ -65,10 +65,18 @@ impl Rules {
         volumes: ImageVolumes<'_>,
     ) -> Result<Self, Diagnostic> {
         let mut all = Self::default();
+        let data = match wanted {
+            Wanted::Declared => BTreeSet::new(),
+            Wanted::BindMounts => data(project, volumes),
+        };
         for (name, service) in &project.services {
             all.add_declared(project, name, service)?;
             if wanted == Wanted::BindMounts {
-                all.add_bind_mounts(project, name, service, &volumes(name))?;
+                let below = Below {
+                    volumes: &volumes(name),
+                    data: &data,
+                };
+                all.add_bind_mounts(project, (name, service), below)?;
             }
         }
         Ok(all)
@@ -157,9 +165,8 @@ impl Rules {
     fn add_bind_mounts(
         &mut self,
         project: &Project,
-        name: &ServiceName,
-        service: &Service,
-        volumes: &[String],
+        (name, service): (&ServiceName, &Service),
+        Below { volumes, data }: Below<'_>,
     ) -> Result<(), Diagnostic> {
         let place = || project.place(&["services", name, "x-dco"]);
         let wrong = |message: String| Diagnostic::error(message).at(place());
@@ -197,8 +204,10 @@ impl Rules {
                 .ignored_below(&source, project, service, &own)
                 .map_err(bad)?;
             let mut ignored = ignored;
-            for path in declared.iter().filter(|path| path.starts_with(&source)) {
-                // What `develop.watch` cares for, it alone cares for.
+            // What `develop.watch` cares for, it alone cares for; and what a database writes there
+            // is no source of the folder's around it either.
+            let others = declared.iter().chain(data);
+            for path in others.filter(|path| path.starts_with(&source)) {
                 ignored = ignored.and_path(path);
             }
             let include = matcher(&own.on).map_err(bad)?;
@@ -246,6 +255,28 @@ impl Rules {
         }
         ignored.and_dockerignore(context, &build.dockerfile)
     }
+}
+
+/// What is known of the places below which a service's mounts lie.
+#[derive(Clone, Copy)]
+struct Below<'a> {
+    /// The volumes that its image declares.
+    volumes: &'a [String],
+    /// The folders of the host that hold data of any service.
+    data: &'a BTreeSet<PathBuf>,
+}
+
+/// The folders of the host in which services keep data.
+fn data(project: &Project, volumes: ImageVolumes<'_>) -> BTreeSet<PathBuf> {
+    let each = project.services.iter().flat_map(|(name, service)| {
+        let volumes = volumes(name);
+        let mounts = service.volumes.iter();
+        let held = mounts.filter(move |mount| {
+            mount.r#type == MountType::Bind && noise::holds_data(Path::new(&mount.target), &volumes)
+        });
+        held.map(|mount| real(Path::new(&mount.source)))
+    });
+    each.collect()
 }
 
 /// A file whose target ends in a slash goes into that folder.

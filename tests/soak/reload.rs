@@ -1,13 +1,14 @@
 //! Storms of changes under `sync`: at their end the container's tree is the host's.
 
-use std::collections::BTreeMap;
+#![allow(clippy::print_stdout, reason = "what these measure is worth reading")]
+
 use std::fs;
-use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::support::trees::{self, Numbers, Storm};
+use crate::support::watching::{self, Watching};
 use crate::support::{Project, engine, until};
 
 /// How many storms in a row have to end well; `SOAK_SEEDS` says otherwise.
@@ -26,170 +27,23 @@ const SYNCED: &str = "\
 services:
   web:
     image: busybox
-    command: sleep infinity
+    command: sh -c 'mkdir -p /app; exec sleep infinity'
     init: true
     stop_grace_period: 0s
     develop:
       watch: [{path: ./src, action: sync, target: /app}]
 ";
 
-struct Watching(Child);
-
-impl Watching {
-    fn start(project: &Project) -> Self {
-        let log = project.state().with_extension("log");
-        let file = fs::File::create(&log).unwrap();
-        let mut command = project.command(&["watch", "--no-up"]);
-        command.stdout(file.try_clone().unwrap()).stderr(file);
-        let this = Self(command.stdin(Stdio::null()).spawn().unwrap());
-        until(CALM, "the watch", || {
-            let said = fs::read_to_string(&log).unwrap();
-            said.contains("Watch enabled").then_some(())
-        });
-        this
-    }
-}
-
-impl Drop for Watching {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
-/// Path → what is there: mode and content, or where it points.
-type Tree = BTreeMap<String, String>;
-
-/// The tree at `/app` in the service's container.
-fn inside(project: &Project) -> Tree {
-    let id = project.inspect("web")["Id"].as_str().unwrap().to_owned();
-    let bytes = engine::bytes(&format!("/containers/{id}/archive?path=/app"));
-    let mut tree = Tree::new();
-    // A tree that is not there yet is no archive.
-    for entry in tar::Archive::new(&bytes[..]).entries().unwrap() {
-        let Ok(mut entry) = entry else {
-            return Tree::new();
-        };
-        let path = entry.path().unwrap().display().to_string();
-        let path = path.trim_end_matches('/');
-        let Some(path) = path.strip_prefix("app/") else {
-            continue;
-        };
-        let mode = entry.header().mode().unwrap() & 0o7777;
-        let mut content = Vec::new();
-        entry.read_to_end(&mut content).unwrap();
-        let kind = match entry.header().entry_type() {
-            tar::EntryType::Directory => format!("d {mode:o}"),
-            tar::EntryType::Symlink => {
-                format!("l {}", entry.link_name().unwrap().unwrap().display())
-            }
-            _ => format!("f {mode:o} {}", String::from_utf8_lossy(&content)),
-        };
-        tree.insert(path.to_owned(), kind);
-    }
-    tree
-}
-
-fn outside(top: &Path) -> Tree {
-    fn walk(top: &Path, folder: &Path, tree: &mut Tree) {
-        for entry in fs::read_dir(folder).unwrap().flatten() {
-            let path = entry.path();
-            let found = path.symlink_metadata().unwrap();
-            let mode = found.permissions().mode() & 0o7777;
-            let kind = if found.is_symlink() {
-                format!("l {}", fs::read_link(&path).unwrap().display())
-            } else if found.is_dir() {
-                walk(top, &path, tree);
-                format!("d {mode:o}")
-            } else {
-                let content = fs::read(&path).unwrap();
-                format!("f {mode:o} {}", String::from_utf8_lossy(&content))
-            };
-            let name = path.strip_prefix(top).unwrap().display().to_string();
-            tree.insert(name, kind);
-        }
-    }
-    let mut tree = Tree::new();
-    walk(top, top, &mut tree);
-    tree.retain(|path, _| !path.starts_with(".git"));
-    tree
-}
-
+/// Waits until the container has what is in `src`.
 #[track_caller]
 fn become_equal(project: &Project, what: &str) {
     let top = project.path("src");
-    let begun = Instant::now();
-    let mut pause = Duration::from_millis(200);
-    loop {
-        let (inside, outside) = (inside(project), outside(&top));
-        if inside == outside {
-            return;
-        }
-        if begun.elapsed() > CALM {
-            let differing = |(path, kind): &(&String, &String)| outside.get(*path) != Some(*kind);
-            let extra: Vec<_> = inside.iter().filter(differing).take(5).collect();
-            let missing = |(path, kind): &(&String, &String)| inside.get(*path) != Some(*kind);
-            let missing: Vec<_> = outside.iter().filter(missing).take(5).collect();
-            panic!("{what}: inside {extra:?}, outside {missing:?}");
-        }
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_secs(5));
-    }
-}
-
-/// A reproducible sequence of numbers.
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % limit
-    }
+    trees::become_equal((project, "web", "/app"), &top, CALM, || what.to_owned());
 }
 
 fn setting(name: &str, otherwise: u64) -> u64 {
     let set = std::env::var(name).ok();
     set.and_then(|text| text.parse().ok()).unwrap_or(otherwise)
-}
-
-/// One change; whether it can be made or not depends on those before it.
-fn change(root: &Path, numbers: &mut Numbers, step: u64) {
-    let path = |numbers: &mut Numbers| {
-        let file = numbers.below(FILES);
-        root.join(format!("d{}/e{}/f{file}", file % 10, file % 70))
-    };
-    let (one, other) = (path(numbers), path(numbers));
-    let (folder, other_folder) = (one.parent().unwrap(), other.parent().unwrap());
-    drop(fs::create_dir_all(folder));
-    drop(fs::create_dir_all(other_folder));
-    match numbers.below(100) {
-        0..50 => drop(fs::write(&one, format!("{step}"))),
-        50..65 => drop(fs::remove_file(&one)),
-        65..80 => drop(fs::rename(&one, &other)),
-        80..90 => {
-            let mode = 0o600 + u32::try_from(numbers.below(0o100)).unwrap();
-            drop(fs::set_permissions(&one, fs::Permissions::from_mode(mode)));
-        }
-        90..94 => {
-            drop(fs::remove_file(&one));
-            drop(std::os::unix::fs::symlink(&other, &one));
-        }
-        94..97 => drop(fs::rename(folder, other_folder)),
-        97..98 => drop(fs::remove_dir_all(folder)),
-        98..99 => {
-            drop(fs::remove_dir_all(folder));
-            drop(fs::write(folder, "a file now"));
-        }
-        _ => {
-            // What is a file where a folder was makes room for one again.
-            if folder.is_file() {
-                drop(fs::remove_file(folder));
-            }
-        }
-    }
 }
 
 #[test]
@@ -199,20 +53,30 @@ fn every_storm_ends_with_equal_trees() {
         let project = Project::new("storm").file("compose.yaml", SYNCED);
         fs::create_dir(project.path("src")).unwrap();
         project.dco(&["up", "-d"]).ok();
-        project.dco(&["exec", "-T", "web", "mkdir", "/app"]).ok();
-        let _watching = Watching::start(&project);
-        let mut numbers = Numbers(seed);
+        // By turns written directly, and by the engine.
+        let command = match seed % 2 {
+            0 => watching::elsewhere(&project),
+            _ => project.command(&["watch", "--no-up"]),
+        };
+        let _watching = Watching::spawn(&project, command);
+        let root = project.path("src");
+        let mut storm = Storm {
+            root: &root,
+            files: FILES,
+            numbers: Numbers(seed),
+            steps: 0,
+        };
         let begun = Instant::now();
         let seconds = Duration::from_secs(setting("SOAK_SECONDS", SECONDS));
-        let mut step = 0;
         while begun.elapsed() < seconds {
-            for _ in 0..numbers.below(200) {
-                change(&project.path("src"), &mut numbers, step);
-                step += 1;
+            for _ in 0..storm.numbers.below(200) {
+                storm.change();
             }
-            std::thread::sleep(Duration::from_millis(numbers.below(40)));
+            std::thread::sleep(Duration::from_millis(storm.numbers.below(40)));
         }
-        become_equal(&project, &format!("seed {seed}, {step} changes"));
+        let what = format!("seed {seed}, {} changes", storm.steps);
+        become_equal(&project, &what);
+        println!("{what}: equal");
     }
 }
 
@@ -248,9 +112,7 @@ fn a_change_of_branches_arrives_whole() {
         git("commit -q -m x");
     }
     git("checkout -q one");
-    project.dco(&["up", "-d"]).ok();
-    project.dco(&["exec", "-T", "web", "mkdir", "/app"]).ok();
-    let _watching = Watching::start(&project);
+    let _watching = Watching::start(&project, &["watch"]);
     for branch in ["two", "one", "two", "one"] {
         git(&format!("checkout -q {branch}"));
         if branch == "one" {
@@ -262,7 +124,7 @@ fn a_change_of_branches_arrives_whole() {
     // What was never touched was never synced: the tree begins with the first change.
     git("checkout -q two");
     git("checkout -q one");
-    for path in outside(&top).keys() {
+    for path in trees::outside(&top).keys() {
         let path = top.join(path);
         if path.is_file() {
             fs::write(&path, fs::read(&path).unwrap()).unwrap();

@@ -16,6 +16,8 @@ pub mod registry;
 pub mod sshd;
 pub mod terminal;
 pub mod tls;
+pub mod trees;
+pub mod watching;
 
 pub use project::Project;
 pub use terminal::Terminal;

@@ -80,17 +80,49 @@ struct Shared {
     dead: AtomicBool,
 }
 
-/// Runs dco in a project while the nth of its calls is disturbed.
-///
-/// # Panics
-///
-/// When it does not end within [`NO_HANG`].
-#[track_caller]
-pub fn disturb(project: &Project, args: &[&str], nth: Nth, fault: Fault) -> Disturbed {
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+/// A socket in front of the engine's that only writes down what is asked.
+pub struct Recorder {
+    shared: Arc<Shared>,
+    socket: PathBuf,
+}
+
+impl Recorder {
+    /// Listens beside a project.
+    pub fn listen(project: &Project) -> Self {
+        let (shared, socket) = begin(project, Nth(Calls::All, usize::MAX), Fault::CutBefore);
+        Self { shared, socket }
+    }
+
+    /// What `DOCKER_HOST` has to say.
+    pub fn host(&self) -> String {
+        format!("unix://{}", self.socket.display())
+    }
+
+    /// The calls since the last time, as method and path.
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.shared.calls.lock().expect("its lock"))
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        self.shared.die();
+        // Wakes the listener up, so that it ends.
+        drop(UnixStream::connect(&self.socket));
+    }
+}
+
+/// A folder for what belongs to a project's proxies.
+fn folder(project: &Project) -> PathBuf {
     let folder = project.dir().with_file_name(".proxy");
     std::fs::create_dir_all(&folder).expect("a folder");
-    let path = |kind: &str| folder.join(format!("{number}.{kind}"));
+    folder
+}
+
+/// Listens on a socket of its own.
+fn begin(project: &Project, nth: Nth, fault: Fault) -> (Arc<Shared>, PathBuf) {
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let socket = folder(project).join(format!("{number}.sock"));
     let shared = Arc::new(Shared {
         nth,
         fault,
@@ -100,8 +132,19 @@ pub fn disturb(project: &Project, args: &[&str], nth: Nth, fault: Fault) -> Dist
         open: Mutex::default(),
         dead: AtomicBool::default(),
     });
-    let socket = path("sock");
     listen(&shared, &socket);
+    (shared, socket)
+}
+
+/// Runs dco in a project while the nth of its calls is disturbed.
+///
+/// # Panics
+///
+/// When it does not end within [`NO_HANG`].
+#[track_caller]
+pub fn disturb(project: &Project, args: &[&str], nth: Nth, fault: Fault) -> Disturbed {
+    let (shared, socket) = begin(project, nth, fault);
+    let path = |kind: &str| socket.with_extension(kind);
     let file = |kind| std::fs::File::create(path(kind)).expect("a file");
     let mut command = project.command(args);
     command

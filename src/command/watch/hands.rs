@@ -16,18 +16,15 @@ use crate::watch::session::Hands;
 /// Carries plans out for the watch.
 pub(super) struct Plans<'a> {
     pub(super) cx: &'a Context,
+    /// The watch's own, whose connections are open.
+    pub(super) engine: &'a Engine,
     pub(super) args: &'a Args,
     pub(super) project: &'a Project,
 }
 
 impl Plans<'_> {
-    async fn open(&self) -> Result<Work<'_>> {
-        Work::open(
-            self.cx,
-            From::Loaded(Box::new(self.project.clone())),
-            waits(self.cx, false),
-        )
-        .await
+    fn loaded(&self) -> From {
+        From::Loaded(Box::new(self.project.clone()))
     }
 }
 
@@ -38,7 +35,7 @@ impl Hands for Plans<'_> {
         replace: Replace,
     ) -> LocalBoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            let work = self.open().await?;
+            let work = Work::open(self.cx, self.loaded(), waits(self.cx, false)).await?;
             let policy = UpPolicy {
                 targets: [service.clone()].into(),
                 recreate: match replace {
@@ -71,7 +68,8 @@ impl Hands for Plans<'_> {
 
     fn restart<'a>(&'a self, service: &'a ServiceName) -> LocalBoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            let work = self.open().await?;
+            let waits = waits(self.cx, false);
+            let work = Work::open_to_restart(self.cx, self.engine, self.loaded(), waits).await?;
             let policy = RestartPolicy {
                 services: [service.clone()].into(),
                 dependents: Dependents::Restart,

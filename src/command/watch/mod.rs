@@ -210,6 +210,7 @@ async fn watch(args: &Args, cx: &Context, project: Project) -> Result<ExitCode> 
             folder: &project.working_dir,
             hands: &Plans {
                 cx,
+                engine: &engine,
                 args,
                 project: &project,
             },

@@ -30,7 +30,7 @@ use crate::convert::{
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile};
 use crate::engine::probe::Prober;
-use crate::engine::{Engine, Wanted, observe, since_1970, watch_project};
+use crate::engine::{Engine, Extent, Wanted, observe, since_1970, watch_project};
 use crate::event::{Event, Events, Resource, Status};
 use crate::execute::{Autopsy, Checks, Cleanup, Interrupts, OneOff, Report, Site, Tools, execute};
 use crate::gate::{Edges, Origin, Reading, Waits, edges, verdict::SOFT_LIMIT};
@@ -122,6 +122,8 @@ impl Quiet {
 enum Look {
     /// All that a plan may ask for, and what happens from now on.
     Everything,
+    /// What a restart of containers that are there asks for: no networks, no volumes.
+    ToRestart,
     /// What is there to be ended: no images, no events.
     ToEnd,
 }
@@ -129,16 +131,31 @@ enum Look {
 impl<'c> Work<'c> {
     /// Takes a project and looks at what the engine holds of it.
     pub(super) async fn open(cx: &'c Context, source: Source, waits: Waits) -> Result<Self> {
-        Self::look(cx, source, (waits, Look::Everything)).await
+        Self::look(cx, &cx.engine()?, source, (waits, Look::Everything)).await
+    }
+
+    /// The same for a restart, over connections that are there already.
+    pub(super) async fn open_to_restart(
+        cx: &'c Context,
+        engine: &Engine,
+        source: Source,
+        waits: Waits,
+    ) -> Result<Self> {
+        Self::look(cx, engine, source, (waits, Look::ToRestart)).await
     }
 
     /// The same for a verb that only stops and removes: it needs fewer calls.
     pub(super) async fn open_to_end(cx: &'c Context, source: Source) -> Result<Self> {
-        Self::look(cx, source, (Waits::Compose, Look::ToEnd)).await
+        let look = (Waits::Compose, Look::ToEnd);
+        Self::look(cx, &cx.engine()?, source, look).await
     }
 
-    async fn look(cx: &'c Context, source: Source, (waits, look): (Waits, Look)) -> Result<Self> {
-        let engine = cx.engine()?;
+    async fn look(
+        cx: &'c Context,
+        engine: &Engine,
+        source: Source,
+        (waits, look): (Waits, Look),
+    ) -> Result<Self> {
         let mut wanted = match &source {
             Source::Loaded(project) => wanted(project),
             Source::Name(name) => Wanted {
@@ -146,25 +163,27 @@ impl<'c> Work<'c> {
                 ..Wanted::default()
             },
         };
-        if look == Look::ToEnd {
-            wanted.images.clear();
+        match look {
+            Look::Everything => {}
+            Look::ToRestart => wanted.extent = Extent::Containers,
+            Look::ToEnd => wanted.images.clear(),
         }
         // Subscribed before the snapshot is taken, so that nothing between the two is lost.
         let gates = waits > Waits::Compose || matches!(source, Source::Loaded(_));
-        let prober = match gates && look == Look::Everything {
+        let prober = match gates && look != Look::ToEnd {
             true => Some(Prober::new(
-                &engine,
-                watch_project(&engine, &wanted.project).await?,
+                engine,
+                watch_project(engine, &wanted.project).await?,
             )),
             false => None,
         };
-        let left = look == Look::Everything && Sign::is_left_behind(cx, &wanted.project);
+        let left = look != Look::ToEnd && Sign::is_left_behind(cx, &wanted.project);
         let left_behind = left.then(since_1970);
         let observed = match &source {
             Source::Loaded(project) if left => {
-                rest::observe_at_rest(cx, &engine, (project, &wanted)).await?
+                rest::observe_at_rest(cx, engine, (project, &wanted)).await?
             }
-            _ => observe(&engine, &wanted).await?,
+            _ => observe(engine, &wanted).await?,
         };
         let project = match source {
             Source::Loaded(mut project) => {
@@ -177,7 +196,7 @@ impl<'c> Work<'c> {
         Ok(Self {
             prints: Fingerprints::choose(cx)?,
             cx,
-            engine,
+            engine: engine.clone(),
             project,
             graph,
             edges,
@@ -532,6 +551,7 @@ fn wanted(project: &Project) -> Wanted {
             .map(|one| one.name.clone())
             .collect(),
         images: images.chain(mounted).collect(),
+        extent: Extent::Everything,
     }
 }
 

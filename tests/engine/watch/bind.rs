@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use super::Watching;
+use crate::support::proxy::Recorder;
+use crate::support::watching::{Watching, started_at};
 use crate::support::{PATIENCE, Project, until};
 
 const MOUNTED: &str = "\
@@ -26,12 +27,6 @@ services:
     stop_grace_period: 0s
     volumes: [./data:/usr/share/elasticsearch/data]
 ";
-
-fn started_at(project: &Project, service: &str) -> String {
-    let id = project.inspect(service)["Id"].as_str().unwrap().to_owned();
-    let found = crate::support::engine::get(&format!("/containers/{id}/json"));
-    found["State"]["StartedAt"].as_str().unwrap().to_owned()
-}
 
 #[test]
 fn a_program_that_read_its_source_once_is_restarted_and_nothing_else_is() {
@@ -232,4 +227,75 @@ services:
     });
     // It declares a volume: it is not restarted for this, whatever it asks for.
     assert_eq!(started_at(&project, "db"), db);
+}
+
+#[test]
+fn a_saved_file_costs_the_engine_a_handful_of_calls_and_one_restart() {
+    let project = Project::new("calls")
+        .file(
+            "compose.yaml",
+            "\
+services:
+  synced:
+    image: busybox
+    command: sh -c 'mkdir -p /app && sleep infinity'
+    init: true
+    stop_grace_period: 0s
+    develop: {watch: [{path: ./src, action: sync+restart, target: /app}]}
+  bound:
+    image: python:3
+    command: python -uB /app/main.py
+    init: true
+    stop_grace_period: 0s
+    volumes: [./code:/app]
+",
+        )
+        .file("src/a.txt", "one")
+        .file("code/main.py", "import time\ntime.sleep(1e6)\n");
+    project.dco(&["up", "-d"]).ok();
+    let id = |service: &str| project.inspect(service)["Id"].as_str().unwrap().to_owned();
+    let (synced, bound) = (id("synced"), id("bound"));
+    let engine = Recorder::listen(&project);
+    let watching = Watching::start(&project, &["--host", &engine.host(), "watch", "--no-up"]);
+    let named = |calls: Vec<String>| {
+        let named = calls.iter().map(|call| {
+            let call = call.replace(&synced, "synced");
+            call.replace(&bound, "bound")
+        });
+        let mut named: Vec<String> = named.collect();
+        // The images of what may be waited for are asked for side by side.
+        named.retain(|call| !call.starts_with("GET /images/"));
+        named
+    };
+    drop(engine.take());
+    project.write("code/main.py", "import time\ntime.sleep(2e6)\n");
+    watching.until_says("restarted `python");
+    let restarted = named(engine.take());
+    let restart = [
+        "GET /containers/json",
+        "GET /containers/bound/json",
+        "GET /events",
+        "GET /containers/json",
+        "POST /containers/bound/restart",
+    ];
+    assert_eq!(restarted, restart);
+
+    project.write("src/a.txt", "two");
+    watching.until_says("synced, restarted");
+    let synced = named(engine.take());
+    // What root may write itself the engine need not unpack.
+    let copy: &[&str] = match rustix::process::geteuid().is_root() {
+        true => &[],
+        false => &[
+            "GET /containers/synced/json",
+            "PUT /containers/synced/archive",
+        ],
+    };
+    let look = ["GET /containers/json", "GET /containers/synced/json"];
+    let restart = [
+        "GET /events",
+        "GET /containers/json",
+        "POST /containers/synced/restart",
+    ];
+    assert_eq!(synced, [&look, copy, &restart].concat());
 }

@@ -1,6 +1,6 @@
 //! The project's own files, and those that an image is built from, edited while they are watched.
 
-use super::Watching;
+use crate::support::watching::Watching;
 use crate::support::{PATIENCE, Project, until};
 
 const BUILT: &str = "\

@@ -5,99 +5,14 @@ mod detached;
 mod edited;
 mod outlives;
 mod poke;
+mod quiet;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 
+use crate::support::trees::{self, Numbers, Storm};
+use crate::support::watching::{self, Watching, log};
 use crate::support::{PATIENCE, Project, until};
-
-/// A `dco watch` that runs until the test ends.
-struct Watching {
-    child: Child,
-    log: std::path::PathBuf,
-}
-
-impl Watching {
-    #[track_caller]
-    fn start(project: &Project, args: &[&str]) -> Self {
-        Self::spawn(project, project.command(args))
-    }
-
-    #[track_caller]
-    fn spawn(project: &Project, mut command: Command) -> Self {
-        let log = project.state().with_extension("watch.log");
-        let file = fs::File::create(&log).unwrap();
-        command
-            .stdin(Stdio::null())
-            .stdout(file.try_clone().unwrap())
-            .stderr(file);
-        let this = Self {
-            child: command.spawn().unwrap(),
-            log,
-        };
-        this.until_says("Watch enabled");
-        this
-    }
-
-    /// Its process.
-    fn pid(&self) -> i32 {
-        i32::try_from(self.child.id()).unwrap()
-    }
-
-    fn said(&self) -> String {
-        fs::read_to_string(&self.log).unwrap_or_default()
-    }
-
-    #[track_caller]
-    fn until_says(&self, text: &str) {
-        until(PATIENCE, &format!("{text:?} in {}", self.said()), || {
-            self.said().contains(text).then_some(())
-        });
-    }
-}
-
-impl Drop for Watching {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
-
-/// What a container's folder holds: path → kind, mode and content.
-fn tree_inside(project: &Project, service: &str, folder: &str) -> BTreeMap<String, String> {
-    let script = format!(
-        "cd {folder} && find . -mindepth 1 | sort | while read -r p; do \
-         if [ -L \"$p\" ]; then echo \"$p l $(readlink \"$p\")\"; \
-         elif [ -d \"$p\" ]; then echo \"$p d $(stat -c %a \"$p\")\"; \
-         else echo \"$p f $(stat -c %a \"$p\") $(md5sum < \"$p\")\"; fi; done"
-    );
-    let found = project.dco(&["exec", "-T", service, "sh", "-c", &script]);
-    let lines = found.stdout.lines().filter_map(|line| line.split_once(' '));
-    lines
-        .map(|(path, rest)| (path.to_owned(), rest.to_owned()))
-        .collect()
-}
-
-/// The same of a folder of the host.
-fn tree_outside(folder: &Path) -> BTreeMap<String, String> {
-    let script = "find . -mindepth 1 | sort | while read -r p; do \
-         if [ -L \"$p\" ]; then echo \"$p l $(readlink \"$p\")\"; \
-         elif [ -d \"$p\" ]; then echo \"$p d $(stat -c %a \"$p\")\"; \
-         else echo \"$p f $(stat -c %a \"$p\") $(md5sum < \"$p\")\"; fi; done";
-    let found = std::process::Command::new("sh")
-        .args(["-c", script])
-        .current_dir(folder)
-        .output()
-        .unwrap();
-    let text = String::from_utf8(found.stdout).unwrap();
-    let lines = text.lines().filter_map(|line| line.split_once(' '));
-    lines
-        .map(|(path, rest)| (path.to_owned(), rest.to_owned()))
-        .collect()
-}
 
 const SYNCED: &str = "\
 services:
@@ -120,9 +35,9 @@ fn what_is_written_renamed_and_removed_under_sync_is_so_in_the_container() {
     let at = |path: &str| project.path("src").join(path);
     let settled = |what: &str| {
         until(PATIENCE, what, || {
-            let mut outside = tree_outside(&project.path("src"));
+            let mut outside = trees::outside(&project.path("src"));
             outside.retain(|path, _| !path.contains("skip") && !path.contains("cache"));
-            (tree_inside(&project, "web", "/app") == outside).then_some(())
+            (trees::inside(&project, "web", "/app") == outside).then_some(())
         });
     };
     fs::write(at("old.txt"), "changed").unwrap();
@@ -140,7 +55,7 @@ fn what_is_written_renamed_and_removed_under_sync_is_so_in_the_container() {
     fs::remove_dir_all(at("moved")).unwrap();
     fs::write(at("moved"), "a file now").unwrap();
     settled("a folder that became a file");
-    let inside = tree_inside(&project, "web", "/app");
+    let inside = trees::inside(&project, "web", "/app");
     assert!(
         inside
             .keys()
@@ -149,51 +64,44 @@ fn what_is_written_renamed_and_removed_under_sync_is_so_in_the_container() {
     );
 }
 
-/// A reproducible sequence of numbers, for a storm of changes that can be had again by its seed.
-struct Numbers(u64);
+/// Waits until the container of `web` has what is in `src`.
+#[track_caller]
+fn settled(project: &Project) {
+    let context = || fs::read_to_string(log(project)).unwrap_or_default();
+    let top = project.path("src");
+    trees::become_equal((project, "web", "/app"), &top, PATIENCE, context);
+}
 
-impl Numbers {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % limit
+/// Six hundred changes of a few files, and then equal trees.
+fn storm(project: &Project, _watching: &Watching) {
+    let root = project.path("src");
+    let mut storm = Storm {
+        root: &root,
+        files: 200,
+        numbers: Numbers(u64::from(std::process::id())),
+        steps: 0,
+    };
+    while storm.steps < 600 {
+        storm.change();
     }
+    settled(project);
 }
 
 #[test]
 fn a_storm_of_random_changes_ends_with_equal_trees() {
     let project = Project::new("storm").file("compose.yaml", SYNCED);
     fs::create_dir(project.path("src")).unwrap();
-    let _watching = Watching::start(&project, &["watch"]);
-    let seed = u64::from(std::process::id());
-    let mut numbers = Numbers(seed);
-    let root = project.path("src");
-    for step in 0..600_u32 {
-        let path = |numbers: &mut Numbers| {
-            root.join(format!("d{}/f{}", numbers.below(5), numbers.below(40)))
-        };
-        let (one, other) = (path(&mut numbers), path(&mut numbers));
-        drop(fs::create_dir_all(one.parent().unwrap()));
-        drop(fs::create_dir_all(other.parent().unwrap()));
-        // Each may fail, where what it is about is not there: the trees have to be equal all the same.
-        match numbers.below(6) {
-            0..=2 => drop(fs::write(&one, format!("{step}"))),
-            3 => drop(fs::remove_file(&one)),
-            4 => drop(fs::rename(&one, &other)),
-            _ => drop(fs::set_permissions(
-                &one,
-                fs::Permissions::from_mode(0o600 + numbers.below(0o100) as u32),
-            )),
-        }
-        if numbers.below(60) == 0 {
-            drop(fs::remove_dir_all(one.parent().unwrap()));
-        }
-    }
-    until(PATIENCE, &format!("equal trees, seed {seed}"), || {
-        (tree_inside(&project, "web", "/app") == tree_outside(&root)).then_some(())
-    });
+    storm(&project, &Watching::start(&project, &["watch"]));
+}
+
+/// As with an engine on another machine: what runs there is not to be seen here.
+#[test]
+fn a_storm_that_the_engine_unpacks_ends_with_equal_trees() {
+    let project = Project::new("stormed").file("compose.yaml", SYNCED);
+    fs::create_dir(project.path("src")).unwrap();
+    project.dco(&["up", "-d"]).ok();
+    let command = watching::elsewhere(&project);
+    storm(&project, &Watching::spawn(&project, command));
 }
 
 #[test]

@@ -8,30 +8,9 @@ use std::sync::{Arc, Mutex};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{SYNCED, Watching, tree_inside, tree_outside};
-use crate::support::{PATIENCE, Project, engine, until};
-
-#[track_caller]
-fn settled(project: &Project) {
-    let begun = std::time::Instant::now();
-    loop {
-        let outside = tree_outside(&project.path("src"));
-        let inside = tree_inside(project, "web", "/app");
-        if inside == outside {
-            return;
-        }
-        assert!(
-            begun.elapsed() < PATIENCE,
-            "inside {inside:?}, outside {outside:?}: {}",
-            log(project)
-        );
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-}
-
-fn log(project: &Project) -> String {
-    fs::read_to_string(project.state().with_extension("watch.log")).unwrap_or_default()
-}
+use super::{SYNCED, settled};
+use crate::support::watching::Watching;
+use crate::support::{PATIENCE, Project, engine, trees, until};
 
 fn project(subject: &str) -> Project {
     let project = Project::new(subject).file("compose.yaml", SYNCED);
@@ -65,7 +44,7 @@ fn a_folder_that_goes_and_comes_back_is_synced_on() {
     fs::remove_dir_all(project.path("src")).unwrap();
     watching.until_says("src` is gone: it is watched again when it is back");
     until(PATIENCE, "an empty folder", || {
-        tree_inside(&project, "web", "/app")
+        trees::inside(&project, "web", "/app")
             .is_empty()
             .then_some(())
     });
@@ -131,8 +110,8 @@ fn a_system_without_watches_left_is_compared() {
     project.write("src/new/f", "2");
     fs::remove_file(project.path("src/d8/f")).unwrap();
     until(PATIENCE, "what changed", || {
-        let inside = tree_inside(&project, "web", "/app");
-        (inside.contains_key("./new/f") && inside.contains_key("./d7/f")).then_some(())
+        let inside = trees::inside(&project, "web", "/app");
+        (inside.contains_key("new/f") && inside.contains_key("d7/f")).then_some(())
     });
 }
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::Watching;
+use crate::support::watching::Watching;
 use crate::support::{PATIENCE, Project, until};
 
 /// An overlay over a folder of the project, for root alone.
@@ -114,4 +114,71 @@ configs: {watcher: {file: ./watcher.py}}
         events <= many + many / 10,
         "{events} events of {many} files"
     );
+}
+
+/// What a program's own watcher says of `/app/main.js` in the container.
+fn listening(subject: &str) -> Project {
+    Project::new(subject)
+        .file(
+            "compose.yaml",
+            "\
+services:
+  web:
+    image: python:3
+    command: [python, -u, /watcher.py]
+    init: true
+    stop_grace_period: 0s
+    volumes: [./src:/app]
+    configs: [{source: watcher, target: /watcher.py}]
+    x-dco: {reload: poke}
+configs: {watcher: {file: ./watcher.py}}
+",
+        )
+        .file("watcher.py", WATCHER)
+        .file("src/main.js", "0")
+}
+
+#[test]
+fn pokes_beside_an_editor_that_writes_on_and_on_damage_nothing_and_end_with_it() {
+    let project = listening("editor");
+    project.dco(&["up", "-d"]).ok();
+    let heard = || project.dco(&["logs", "--no-log-prefix", "web"]).stdout;
+    until(PATIENCE, "the program's own watcher", || {
+        heard().contains("ready").then_some(())
+    });
+    let watching = Watching::start(&project, &["watch", "--no-up"]);
+    let path = project.path("src/main.js");
+    let pokes = || watching.said().matches("poked").count();
+    let (mut saves, mut newest) = (0, fs::metadata(&path).unwrap().modified().unwrap());
+    let begun = std::time::Instant::now();
+    // Until pokes have gone out between its saves for a while.
+    while pokes() < 5 || saves < 500 {
+        assert!(begun.elapsed() < PATIENCE, "{}", watching.said());
+        saves += 1;
+        let text = format!("{saves:*>width$}", width = 1 + saves % 97);
+        fs::write(&path, &text).unwrap();
+        let now = fs::metadata(&path).unwrap().modified().unwrap();
+        assert!(now >= newest, "save {saves}: its time went back");
+        newest = now;
+        assert_eq!(fs::read_to_string(&path).unwrap(), text, "save {saves}");
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    project.write("src/last.js", "1");
+    watching.until_says("last.js");
+    // A poke heard as a save would be followed by the next, and that by another.
+    let marker = |name: &str| {
+        let pokes = pokes();
+        project.write(name, "1");
+        watching.until_says(name);
+        let others = watching.said().matches("main.js").count();
+        (pokes, others)
+    };
+    let (_, before) = marker("src/one.js");
+    let (_, after) = marker("src/two.js");
+    assert_eq!(before, after, "{}", watching.said());
+    assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), newest);
+    let pokes = pokes();
+    assert!(pokes < saves, "{pokes} pokes of {saves} saves");
+    let written = heard().matches("CLOSE_WRITE main.js").count();
+    assert!(written <= saves, "{written} of {saves}");
 }
