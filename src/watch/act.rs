@@ -1,6 +1,7 @@
 //! What a reaction does to a service's containers, through the engine.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -156,47 +157,53 @@ async fn sync_by_engine(
     paths: BTreeMap<PathBuf, PathBuf>,
     synced: &mut Synced,
 ) {
-    let is_there = |outside: &PathBuf| outside.symlink_metadata().is_ok();
-    let (copied, removed): (BTreeMap<_, _>, BTreeMap<_, _>) = paths
-        .into_iter()
-        .partition(|(_, outside)| is_there(outside));
-    let mut removed: Vec<PathBuf> = removed.into_keys().collect();
-    removal(engine, members, &removed, synced).await;
-    if copied.is_empty() {
-        return;
-    }
-    let able = |synced: &Synced| -> Vec<&Member> {
-        let failed = |member: &Member| synced.failed.iter().any(|(id, _)| *id == member.id);
-        members.iter().copied().filter(|one| !failed(one)).collect()
-    };
-    let able_now = able(synced);
-    match copy(engine, &able_now, copied).await {
-        Ok((written, failed)) => {
-            synced.failed.extend(failed);
-            synced.unreadable = written.unreadable;
-            removed = written.removed;
-            let able_now = able(synced);
-            removal(engine, &able_now, &removed, synced).await;
-        }
-        Err(error) => {
-            let said = format!("{error:#}");
-            let each = able_now
-                .iter()
-                .map(|one| (one.id.clone(), anyhow!(said.clone())));
-            synced.failed.extend(each);
+    let (mut copied, mut removed) = (BTreeMap::new(), Vec::new());
+    for (inside, outside) in paths {
+        match outside.symlink_metadata() {
+            // A file stands where its folder was: that takes the folder's place, and all of it.
+            Err(error) if error.kind() == ErrorKind::NotADirectory => {}
+            Err(_) => removed.push(inside),
+            Ok(_) => drop(copied.insert(inside, outside)),
         }
     }
+    // Before the copy, which may need the room; once more after it where a file stood in the way
+    // that only the copy takes away.
+    let undone = removal(engine, members, &removed).await;
+    let mut later = Vec::new();
+    if !copied.is_empty() {
+        match copy(engine, members, copied).await {
+            Ok((written, failed)) => {
+                synced.failed.extend(failed);
+                synced.unreadable = written.unreadable;
+                later = written.removed;
+            }
+            Err(error) => {
+                let said = format!("{error:#}");
+                let each = members.iter();
+                let each = each.map(|one| (one.id.clone(), anyhow!(said.clone())));
+                synced.failed.extend(each);
+            }
+        }
+    }
+    let is_among = |failures: &Failures, one: &Member| failures.iter().any(|(id, _)| *id == one.id);
+    let able = members.iter().copied();
+    let able = able.filter(|one| !is_among(&synced.failed, one));
+    let (again, others): (Vec<_>, Vec<_>) = able.partition(|one| is_among(&undone, one));
+    synced.failed.extend(removal(engine, &others, &later).await);
+    removed.append(&mut later);
+    synced
+        .failed
+        .extend(removal(engine, &again, &removed).await);
 }
 
-async fn removal(engine: &Engine, members: &[&Member], paths: &[PathBuf], synced: &mut Synced) {
+/// Removes paths in members that run; those where that failed.
+async fn removal(engine: &Engine, members: &[&Member], paths: &[PathBuf]) -> Failures {
     let running = members.iter().filter(|one| one.life == Life::Running);
     let each = running.map(|member| async move {
         let removed = remove(engine, member, paths).await;
         removed.err().map(|error| (member.id.clone(), error))
     });
-    synced
-        .failed
-        .extend(join_all(each).await.into_iter().flatten());
+    join_all(each).await.into_iter().flatten().collect()
 }
 
 /// The containers that failed, with why.

@@ -42,7 +42,11 @@ pub fn write(
         match append(&mut archive, owner, (inside, outside)) {
             Ok(true) => written.entries += 1,
             Ok(false) => {}
-            Err(error) if is_vanished(&error) => written.removed.push(inside.clone()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                written.removed.push(inside.clone());
+            }
+            // A folder that became a file took all below it along.
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {}
             // Said before anything of it was written: the others go on.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 written.unreadable.push(outside.clone());
@@ -58,14 +62,6 @@ pub fn write(
     archive.finish()?;
     archive.get_mut().flush()?;
     Ok(written)
-}
-
-/// ENOTDIR too: a folder that became a file took all below it along.
-fn is_vanished(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
 }
 
 /// Whether an entry was written; sockets, pipes and devices are no content.
@@ -202,10 +198,7 @@ mod tests {
                 .into();
         let mut bytes = Vec::new();
         let written = write(&paths, Owner::default(), &mut bytes).unwrap();
-        assert_eq!(
-            written.removed,
-            [PathBuf::from("/app/d/run.sh/below"), "/app/gone".into()]
-        );
+        assert_eq!(written.removed, [PathBuf::from("/app/gone")]);
         assert_eq!(written.entries, 3);
         let mut listing = String::new();
         for entry in tar::Archive::new(&bytes[..]).entries().unwrap() {
