@@ -91,6 +91,10 @@ parity-corpus: release
 	DCO_BIN=$(abspath $(DCO)) $(CORPUS) -q --also hash,yaml,services,noint
 	DCO_CORPUS=/tmp/dco-corpus/corpus $(CARGO) test --locked --lib the_schema_takes_every_file
 
+.PHONY: man
+man: ## writes the manual below target/man: `man -M target/man dco-up`
+	$(CARGO) run --quiet --locked --example man -- target/man
+
 .PHONY: install
 install: ## installs the binary with cargo
 	$(CARGO) install --locked --path .

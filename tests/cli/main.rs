@@ -9,6 +9,7 @@ mod errors;
 mod explain;
 mod flags;
 mod harness;
+mod manual;
 mod model;
 mod origin;
 mod usage;

@@ -9,8 +9,8 @@ use crate::diagnostic::Diagnostic;
 use crate::report;
 use crate::text::nearest::nearest;
 
-/// The topics, each with its text.
-const TOPICS: &[(&str, &str, &str)] = &[
+/// The topics: name, what it is about, text.
+pub const TOPICS: [(&str, &str, &str); 4] = [
     (
         "gates",
         "what a service waits for before it starts",
