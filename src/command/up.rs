@@ -6,7 +6,7 @@ use std::rc::Rc;
 use anyhow::{Result, bail};
 
 use super::Context;
-use super::attached::{Company, Ending, Hooks, Show, Watched, follow};
+use super::attached::{Company, Ending, Hooks, Show, Watched, beside, follow};
 use super::consent::volumes_to_rebuild;
 use super::foreign;
 use super::settle::{Firmness, settle};
@@ -132,8 +132,8 @@ struct Watch {
     #[arg(long)]
     no_log_prefix: bool,
 
-    /// Taken for Docker Compose's sake: keys work whenever `up` is attached to a terminal
-    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    /// Keys at the terminal: w turns the watch on and off, d detaches (default: true, or COMPOSE_MENU)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     menu: Option<bool>,
 
     /// Show when each line was said
@@ -205,14 +205,13 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         let watched = args.watched(&work, &report);
         let after = args.after();
         let show = Show {
+            company: Rc::clone(&after.company),
             busy: Rc::clone(&after.busy),
             ..args.show(cx, &work, since)
         };
+        let company = after.company.get();
         let logs = follow(cx, &work, watched, show, hooks);
-        return match args.live {
-            true => super::watch::beside(&after, cx, logs).await,
-            false => logs.await,
-        };
+        return Box::pin(beside(&after, cx, (company, args.watch.menu), logs)).await;
     }
     if !args.no_wait && !args.no_settle && !is_strict(cx) {
         let firmness = match wait {
@@ -313,6 +312,9 @@ impl Args {
         let quiet = self.shape.quiet_build;
         let mut args = super::watch::Args::after_up(&self.services, self.detach, quiet);
         args.auto = self.auto;
+        if self.live {
+            args.company.set(Company::Watch);
+        }
         args
     }
 
@@ -369,10 +371,7 @@ impl Args {
             },
             timestamps: watch.timestamps,
             busy: Rc::default(),
-            company: match self.live {
-                true => Company::Watch,
-                false => Company::Alone,
-            },
+            company: Rc::default(),
             ending: match (from, watch.abort_on_container_exit) {
                 _ if watch.abort_on_container_failure => Ending::FirstFailure,
                 (Some(service), _) => Ending::First(Some(service)),

@@ -21,7 +21,7 @@ pub use exit::{Exit, StdoutClosed, exit_code};
 pub use paint::Paint;
 pub use raw::RawOutput;
 pub use reporter::Reporter;
-pub use style::{Ansi, ProgressMode, Style};
+pub use style::{Ansi, ProgressMode, Status, Style};
 
 use std::io::{self, Write};
 

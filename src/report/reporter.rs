@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use super::exit::Ending;
 use super::progress::{Live, Stream, json, plain};
-use super::{ProgressMode, Style};
+use super::{ProgressMode, Status, Style};
 use crate::diagnostic::Diagnostic;
 use crate::event::{Event, Events};
 
@@ -55,6 +55,7 @@ impl Reporter {
             },
             colours: self.style.stderr_colours,
             dry_run: self.style.dry_run,
+            status: self.style.status,
             live: self.live.clone(),
             said: Mutex::default(),
         };
@@ -103,6 +104,19 @@ impl Reporter {
         }
     }
 
+    /// Keeps a line below all that is said; whether it is shown: only where progress is a live
+    /// tree, and not after [`Self::end_footer`].
+    pub fn set_footer(&self, line: &str) -> bool {
+        self.live.as_ref().is_some_and(|live| live.set_footer(line))
+    }
+
+    /// Takes that line away for good.
+    pub fn end_footer(&self) {
+        if let Some(live) = &self.live {
+            live.end_footer();
+        }
+    }
+
     /// Says what failed, where the command goes on.
     pub fn fail(&self, error: &anyhow::Error) {
         for diagnostic in &Ending::of(error).says {
@@ -130,6 +144,7 @@ struct Voice {
     mode: ProgressMode,
     colours: bool,
     dry_run: bool,
+    status: Status,
     live: Option<Live>,
     /// The notes that were shown: each is shown once.
     said: Mutex<HashSet<String>>,
@@ -164,9 +179,19 @@ impl Voice {
             }
             (_, _, event) => plain(event, self.dry_run),
         };
-        if let Some(text) = text {
-            write(self.live.as_ref(), &text);
+        match text {
+            Some(text) if self.goes_to_stdout(event) => {
+                let _ = writeln!(super::stdout(), "{text}");
+            }
+            Some(text) => write(self.live.as_ref(), &text),
+            None => {}
         }
+    }
+
+    /// Whether the user wants it there: progress, never what went wrong.
+    fn goes_to_stdout(&self, event: &Event) -> bool {
+        let is_status = !matches!(event, Event::Diagnostic(_));
+        is_status && self.status == Status::Stdout && self.live.is_none()
     }
 
     fn dim(&self, text: &str) -> String {

@@ -30,6 +30,16 @@ pub enum ProgressMode {
     Quiet,
 }
 
+/// Where progress goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Status {
+    /// Standard error.
+    #[default]
+    Stderr,
+    /// Standard output, as `COMPOSE_STATUS_STDOUT` asks.
+    Stdout,
+}
+
 /// How dco speaks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Style {
@@ -41,6 +51,8 @@ pub struct Style {
     pub stderr_colours: bool,
     /// Progress.
     pub progress: ProgressMode,
+    /// Where progress goes.
+    pub status: Status,
     /// Whether what is shown is not done.
     pub dry_run: bool,
     /// What to warn about once it is known how.
@@ -74,6 +86,11 @@ impl Style {
             Ansi::Auto => is_terminal,
         };
         let progress = globals.progress.as_deref();
+        let (status, shows_status) = match env.is_on("COMPOSE_STATUS_STDOUT") {
+            // A live tree is drawn beside what is said on standard error.
+            true => (Status::Stdout, terminal.stdout && terminal.stderr),
+            false => (Status::Stderr, terminal.stderr),
+        };
         Ok(Self {
             ansi,
             stdout_colours: colours(terminal.stdout),
@@ -81,8 +98,9 @@ impl Style {
             progress: progress_mode(
                 progress.or_else(|| env.get("COMPOSE_PROGRESS")),
                 ansi,
-                terminal.stderr,
+                shows_status,
             )?,
+            status,
             dry_run: globals.dry_run,
             warnings,
         })

@@ -23,6 +23,7 @@ mod hooks;
 mod identity;
 mod lists;
 mod logs;
+mod menu;
 mod probe;
 mod providers;
 mod pull;

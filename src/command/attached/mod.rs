@@ -1,7 +1,9 @@
 //! What an attached `up` does once everything runs: shows the logs, and stops what it watches when
 //! it is interrupted or when a container ends that ends it all.
 
+mod beside;
 mod expected;
+mod menu;
 mod screen;
 
 use std::cell::Cell;
@@ -18,6 +20,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
+pub(super) use self::beside::beside;
 use self::expected::{Expected, Met};
 use self::screen::Screen;
 use super::Context;
@@ -55,9 +58,10 @@ pub(super) enum Ending {
 }
 
 /// Whether containers may be replaced while their logs are shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Company {
     /// Nobody does.
+    #[default]
     Alone,
     /// A watch over files does.
     Watch,
@@ -68,7 +72,7 @@ const REPLACING: Duration = Duration::from_secs(5);
 
 /// What is shown and how it ends.
 pub(super) struct Show<'a> {
-    pub(super) company: Company,
+    pub(super) company: Rc<Cell<Company>>,
     /// Whether a reaction to a saved file is under way.
     pub(super) busy: Rc<Cell<bool>>,
     /// Whether containers of a service are shown that are started later.
@@ -87,7 +91,7 @@ impl Show<'_> {
     /// Whether what was named has ended; dependencies that are shown beside it go on.
     fn is_over(&self, watched: &[Watched], active: &BTreeSet<usize>) -> bool {
         let named = |index: &usize| self.targets.contains(&watched[*index].service);
-        self.company == Company::Alone
+        self.company.get() == Company::Alone
             && (0..watched.len()).any(|index| named(&index))
             && !active.iter().any(named)
     }
@@ -154,7 +158,7 @@ pub(super) async fn follow(
     loop {
         // What a follower said last is taken up before its end counts.
         let idle = news.is_empty() && (followers.is_empty() || show.is_over(&watched, &active));
-        let over = match show.company {
+        let over = match show.company.get() {
             Company::Alone if idle && (expected.is_empty() || stopping.is_some()) => break,
             Company::Alone => None,
             Company::Watch => last_end.filter(|_| idle).map(|at| at + REPLACING),
@@ -162,6 +166,7 @@ pub(super) async fn follow(
         tokio::select! {
             biased;
             _ = interrupts.next(), if stopping.is_none() => {
+                cx.reporter().end_footer();
                 cx.events().emit(Event::Note("Gracefully Stopping... press Ctrl+C again to force".into()));
                 code = Some(130);
                 stopping = Some(Box::pin(stop(cx, work, (&show.targets, &hooks.say))));

@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 pub use keys::{DetachKeys, Pressed};
-pub use raw::{RawMode, size};
+pub use raw::{RawMode, is_in_foreground, size};
 
 use crate::engine::{Channel, Engine, Hijacked, HijackedOutput, Input};
 use crate::report::RawOutput;
@@ -136,7 +136,7 @@ async fn feed(mut input: Input, mut detach: Option<DetachKeys>) {
 
 /// Reads standard input on a thread of its own: a read of a terminal cannot be taken back, so the
 /// thread ends with the process.
-fn read_stdin() -> mpsc::Receiver<Vec<u8>> {
+pub fn read_stdin() -> mpsc::Receiver<Vec<u8>> {
     /// Large for pipes; a key press comes alone in any case.
     const PIECE: usize = 64 * 1024;
     let (send, receive) = mpsc::channel(4);

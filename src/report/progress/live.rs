@@ -44,6 +44,19 @@ struct State {
     drawn: Vec<usize>,
     /// What is written to standard output when the tree is over.
     held: Vec<u8>,
+    footer: Footer,
+}
+
+/// A line that stays below all that is said while no tree is shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Footer {
+    /// There is none.
+    #[default]
+    None,
+    /// This one.
+    Line(String),
+    /// There was one, and there will be none any more.
+    Over,
 }
 
 impl Live {
@@ -56,6 +69,7 @@ impl Live {
             thread: None,
             drawn: Vec::new(),
             held: Vec::new(),
+            footer: Footer::None,
         };
         Self {
             shared: Arc::new(Shared {
@@ -69,6 +83,7 @@ impl Live {
     pub fn take(&self, event: &Event) {
         let mut state = self.lock();
         if state.tree.is_none() {
+            state.take_footer_away();
             state.tree = Some(Tree::new(state.title.clone(), state.dry_run));
             let shared = Arc::clone(&self.shared);
             state.thread = Some(std::thread::spawn(move || draw_until_over(&shared)));
@@ -84,7 +99,18 @@ impl Live {
         let mut state = self.lock();
         match stream {
             Stream::Out if state.tree.is_some() => state.held.extend_from_slice(bytes),
-            Stream::Out => crate::report::stdout().write_all(bytes)?,
+            Stream::Out => {
+                state.take_footer_away();
+                let mut out = crate::report::stdout();
+                out.write_all(bytes)?;
+                out.flush()?;
+                state.draw_footer();
+            }
+            Stream::Err if state.tree.is_none() => {
+                state.take_footer_away();
+                let _ = std::io::stderr().lock().write_all(bytes);
+                state.draw_footer();
+            }
             Stream::Err => {
                 state.erase();
                 let _ = std::io::stderr().lock().write_all(bytes);
@@ -101,28 +127,44 @@ impl Live {
     pub fn finish(&self) -> std::io::Result<()> {
         let mut state = self.lock();
         let thread = state.thread.take();
-        if let Some(tree) = state.tree.take()
-            && !tree.is_empty()
-        {
-            let lines = tree.last(size(), Instant::now());
-            state.paint(&lines);
+        if let Some(tree) = state.tree.take() {
+            if !tree.is_empty() {
+                let lines = tree.last(size(), Instant::now());
+                state.paint(&lines);
+            }
             state.drawn.clear();
         }
         let held = std::mem::take(&mut state.held);
+        let has_footer = matches!(state.footer, Footer::Line(_));
         drop(state);
         self.shared.changed.notify_all();
         if let Some(thread) = thread {
             // It only draws; what it may have died of has no bearing on the command.
             let _ = thread.join();
         }
-        match held.is_empty() {
+        match held.is_empty() && !has_footer {
             true => Ok(()),
-            false => {
-                let mut out = crate::report::stdout();
-                out.write_all(&held)?;
-                out.flush()
-            }
+            false => self.write(Stream::Out, &held),
         }
+    }
+
+    /// Keeps a line below all that is said, or shows another; whether it still may.
+    pub fn set_footer(&self, line: &str) -> bool {
+        let mut state = self.lock();
+        if state.footer == Footer::Over {
+            return false;
+        }
+        state.take_footer_away();
+        state.footer = Footer::Line(line.to_owned());
+        state.draw_footer();
+        true
+    }
+
+    /// Takes the footer away for good.
+    pub fn end_footer(&self) {
+        let mut state = self.lock();
+        state.take_footer_away();
+        state.footer = Footer::Over;
     }
 
     /// What heads the trees from now on.
@@ -179,6 +221,34 @@ impl State {
         text.push_str("\x1b[J\x1b[?25h\x1b[?2026l");
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
         self.drawn = lines.iter().map(|line| measure_text_width(line)).collect();
+    }
+
+    /// Leaves the cursor behind the footer, which is where it is while no tree is shown.
+    fn draw_footer(&mut self) {
+        let (None, Footer::Line(line)) = (&self.tree, &self.footer) else {
+            return;
+        };
+        let line = console::truncate_str(line, size().width.saturating_sub(1), "");
+        let line = match self.colours {
+            true => line,
+            false => console::strip_ansi_codes(&line).into_owned().into(),
+        };
+        let _ = std::io::stderr().lock().write_all(line.as_bytes());
+        self.drawn = vec![measure_text_width(&line)];
+    }
+
+    fn take_footer_away(&mut self) {
+        let is_drawn = self.tree.is_none() && matches!(self.footer, Footer::Line(_));
+        if is_drawn && let [width] = self.drawn[..] {
+            let above = width.saturating_sub(1) / size().width.max(1);
+            let up = match above {
+                0 => String::new(),
+                rows => format!("\x1b[{rows}A"),
+            };
+            let text = format!("\r{up}\x1b[J");
+            let _ = std::io::stderr().lock().write_all(text.as_bytes());
+            self.drawn.clear();
+        }
     }
 
     /// Takes the last picture away.

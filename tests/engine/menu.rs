@@ -1,0 +1,112 @@
+//! The keys of an attached `up`, on a terminal; and where it says what.
+
+use crate::support::{PATIENCE, Project, Terminal, until};
+
+/// A service that speaks, and takes files.
+fn project(subject: &str) -> Project {
+    Project::new(subject).file("src/page", "one\n").file(
+        "compose.yaml",
+        "\
+services:
+  web:
+    image: busybox
+    init: true
+    command: [sh, -c, 'while :; do echo tick; sleep 1; done']
+    develop:
+      watch:
+        - path: ./src
+          target: /app
+          action: sync
+  quiet:
+    image: busybox
+    init: true
+    command: [sh, -c, 'echo hush; sleep 600']
+",
+    )
+}
+
+/// `up` in a shell that says how it left the terminal.
+fn up(project: &Project, args: &str) -> Terminal {
+    let dco = env!("CARGO_BIN_EXE_dco");
+    let script =
+        format!("trap : INT; {dco} up {args}; echo code $?; stty -a | grep -o -- '-*icanon'");
+    let mut command = project.program("sh".as_ref(), &["-c", &script]);
+    command.env("TERM", "xterm-256color");
+    Terminal::spawn(command)
+}
+
+fn page(project: &Project) -> String {
+    let args = ["exec", "-T", "web", "cat", "/app/page"];
+    project.dco(&args).stdout
+}
+
+#[test]
+fn keys_turn_the_watch_on_and_off_and_detach() {
+    let project = project("menu");
+    let mut terminal = up(&project, "");
+    terminal.expect("Enable Watch");
+    terminal.expect("Detach");
+    // Said above the line, which is drawn again below.
+    terminal.expect("tick");
+    terminal.expect("Enable Watch");
+    terminal.send("w");
+    terminal.expect("Watch enabled");
+    terminal.expect("Disable Watch");
+    project.write("src/page", "two\n");
+    until(PATIENCE, "the saved file", || {
+        (page(&project) == "two\n").then_some(())
+    });
+    terminal.send("w");
+    terminal.expect("Watch disabled");
+    terminal.expect("Enable Watch");
+    terminal.send("d");
+    terminal.expect("detached: the containers run on");
+    terminal.expect("code 0");
+    let (_, rest) = terminal.end();
+    assert_eq!(rest.trim(), "icanon");
+    assert_eq!(project.inspect("web")["State"]["Running"], true);
+}
+
+#[test]
+fn ctrl_c_takes_the_line_away_and_stops_everything() {
+    let project = project("menuend");
+    let mut terminal = up(&project, "--watch");
+    terminal.expect("Disable Watch");
+    terminal.expect("tick");
+    terminal.interrupt();
+    terminal.expect("Gracefully Stopping");
+    let rest = terminal.expect("code 130");
+    assert!(!rest.contains("Detach"), "{rest}");
+    let (_, rest) = terminal.end();
+    assert_eq!(rest.trim(), "icanon");
+    assert_eq!(project.inspect("web")["State"]["Running"], false);
+}
+
+#[test]
+fn a_flag_or_a_variable_turns_the_keys_off() {
+    for (args, variable) in [("--menu=false", "true"), ("", "0")] {
+        let project = project("nomenu").env("COMPOSE_MENU", variable);
+        let mut terminal = up(&project, args);
+        let shown = terminal.expect("tick");
+        terminal.send("d");
+        let more = terminal.expect("tick");
+        assert!(!(shown + &more).contains("Watch"), "{more}");
+        terminal.interrupt();
+        terminal.expect("code 130");
+        terminal.end();
+    }
+}
+
+#[test]
+fn progress_goes_to_standard_output_where_it_is_asked_for() {
+    let project = project("status");
+    let done = project.dco(&["up", "-d", "web"]).ok();
+    assert_eq!(done.stdout, "");
+    assert!(done.stderr.contains("-web-1  Started\n"), "{}", done.stderr);
+    let project = project.env("COMPOSE_STATUS_STDOUT", "1");
+    let done = project.dco(&["stop"]).ok();
+    assert!(done.stdout.contains("-web-1  Stopped\n"), "{}", done.stdout);
+    assert_eq!(done.stderr, "");
+    let done = project.dco(&["start", "nobody"]).exits(1);
+    assert!(done.stderr.starts_with("error: "), "{}", done.stderr);
+}
