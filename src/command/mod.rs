@@ -84,6 +84,7 @@ mod work;
 pub use argv::Identity;
 pub use context::{Context, Environment, Terminal};
 pub use global::Globals;
+pub use help::TOPICS;
 pub use parse::Words;
 
 use std::ffi::OsString;
@@ -259,6 +260,13 @@ pub fn flags() -> Vec<(&'static str, Vec<String>)> {
         .collect()
 }
 
+/// The program with its commands, each with its flags, for who describes them elsewhere.
+pub fn manual() -> Command {
+    let verbs = VERBS.iter().filter(|verb| verb.group != Group::Hidden);
+    let root = parse::plain_root(Identity::Dco).long_about(None::<&str>);
+    root.subcommands(verbs.map(|verb| verb.command()))
+}
+
 /// Parses, dispatches, reports, and picks the exit code.
 pub fn main(args: Vec<OsString>) -> ExitCode {
     match complete::answer(&args) {
@@ -338,6 +346,20 @@ mod tests {
         parse::root(Identity::Dco).debug_assert();
         for verb in VERBS {
             parse::lenient(verb.command()).debug_assert();
+        }
+    }
+
+    #[test]
+    fn a_switch_that_is_on_by_default_can_be_turned_off() {
+        for verb in VERBS {
+            let command = verb.command();
+            let switches = command
+                .get_arguments()
+                .filter(|arg| matches!(arg.get_action(), clap::ArgAction::SetTrue));
+            for switch in switches {
+                let on = switch.get_default_values().iter().any(|it| it == "true");
+                assert!(!on, "`{} {switch}` takes no value", verb.name);
+            }
         }
     }
 

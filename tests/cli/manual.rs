@@ -43,5 +43,7 @@ fn every_command_has_a_page_with_its_flags_and_examples() {
         assert!(has_examples || needs_none, "{path}");
     }
     assert!(pages["man1/dco.1"].contains("dco\\-gates(7)"));
+    assert!(pages["man1/dco.1"].contains("come up ready"));
+    assert!(!pages["man1/dco.1"].contains("said before the verb"));
     assert!(pages["man7/dco-gates.7"].contains("x\\-dco: {infer: false}"));
 }

@@ -196,6 +196,9 @@ fn a_terminal_is_the_commands_and_ctrl_c_leaves_nothing() {
     terminal.send("tty; stty size; exit 4\n");
     terminal.expect("24 80");
     assert_eq!(terminal.end().0, 4);
+    let terminal = project.terminal(&["run", "--rm", "--no-deps", "--tty=false", "web", "tty"]);
+    let (code, said) = terminal.end();
+    assert!(code == 1 && said.contains("not a tty"), "{code} {said}");
     // Without a terminal of its own the command gets the signal.
     let script = "trap 'exit 6' INT; echo up; while :; do sleep 0.1; done";
     let mut child = project

@@ -29,6 +29,45 @@ fn a_port_that_stays_silent_is_not_waited_for_again_until_the_service_changes() 
 }
 
 #[test]
+fn a_silent_port_is_not_waited_for_where_that_is_not_wanted() {
+    let project = Project::new("nowait")
+        .env("DCO_GATE_TIMEOUT", "120s")
+        .file("compose.yaml", SILENT);
+    let up = project.dco(&["up", "-d", "--no-wait"]).ok();
+    assert!(!up.stderr.contains("does not listen"), "{}", up.stderr);
+    assert!(up.stderr.contains("-web-1  Started\n"), "{}", up.stderr);
+}
+
+#[test]
+fn what_dies_at_once_fails_up_unless_nobody_watches_it() {
+    let project = Project::new("nosettle").file(
+        "compose.yaml",
+        "services: {web: {image: busybox, command: [sh, -c, 'sleep 0.2; exit 3']}}\n",
+    );
+    let up = project.dco(&["up", "-d"]).exits(1);
+    assert!(up.stderr.contains("exited with 3"), "{}", up.stderr);
+    project.dco(&["up", "-d", "--no-settle"]).ok();
+}
+
+#[test]
+fn what_the_environment_says_is_not_waited_for_where_that_is_not_wanted() {
+    let project = Project::new("noinfer").file(
+        "compose.yaml",
+        "\
+services:
+  web: {image: busybox, command: sleep 600, init: true, environment: [DB_HOST=db, DB_PORT=5432]}
+  db: {image: debian, command: sleep 600, init: true}
+",
+    );
+    let awaits = |args: &[&str]| project.dco(args).stdout.contains("await db");
+    assert!(awaits(&["plan"]));
+    assert!(!awaits(&["plan", "--no-infer"]));
+    let up = project.dco(&["up", "-d", "--no-infer"]).ok();
+    assert!(up.stderr.contains("-web-1  Started\n"), "{}", up.stderr);
+    assert!(!up.stderr.contains("waits for db"), "{}", up.stderr);
+}
+
+#[test]
 fn an_interrupt_ends_the_wait_for_a_published_port() {
     let project = Project::new("interrupt").file("compose.yaml", SILENT);
     let said = project.path("said");

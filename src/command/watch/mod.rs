@@ -11,10 +11,11 @@ use std::process::ExitCode;
 use std::rc::Rc;
 
 use anyhow::{Context as _, Result, bail};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use self::hands::Plans;
 use self::voice::{Manner, Voice};
+use super::attached::Company;
 use super::work::is_strict;
 use super::{Context, interrupted};
 use crate::compose;
@@ -41,8 +42,8 @@ pub struct Args {
     #[arg(long)]
     pub(super) no_up: bool,
 
-    /// Remove images that a rebuild leaves without a name
-    #[arg(long, default_value_t = true, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    /// Remove images that a rebuild leaves without a name (default: true)
+    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, default_value_t = true, hide_default_value = true, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     pub(super) prune: bool,
 
     /// Do not show what builds say
@@ -77,6 +78,14 @@ pub struct Args {
     #[arg(skip)]
     pub(super) busy: Rc<Cell<bool>>,
 
+    /// Whether it, or another in its place, may replace containers whose logs are shown.
+    #[arg(skip)]
+    pub(super) company: Rc<Cell<Company>>,
+
+    /// Ends it as Ctrl-C would.
+    #[arg(skip)]
+    pub(super) off: Rc<Notify>,
+
     #[arg(skip)]
     enabled: Enabled,
 }
@@ -108,6 +117,18 @@ impl Args {
             beside_logs: !detach,
             ..Self::default()
         }
+    }
+
+    /// Resolves once the watch sees every change from then on.
+    pub(super) fn tells_when_enabled(&self) -> oneshot::Receiver<()> {
+        let (waiting, enabled) = oneshot::channel();
+        self.enabled.0.replace(Some(waiting));
+        enabled
+    }
+
+    /// Lets go of whoever still waits for a watch that has ended.
+    pub(super) fn forget_who_waits(&self) {
+        self.enabled.0.take();
     }
 
     /// In whose company it speaks.
@@ -155,31 +176,6 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     watch(args, cx, project).await
 }
 
-/// Watches while an attached `up` shows its logs; how that one ends is how both end.
-///
-/// The logs begin once no change is missed any more: who sees them may edit.
-pub(super) async fn beside(
-    args: &Args,
-    cx: &Context,
-    logs: impl Future<Output = Result<ExitCode>>,
-) -> Result<ExitCode> {
-    let (waiting, enabled) = oneshot::channel();
-    args.enabled.0.replace(Some(waiting));
-    let mut logs = std::pin::pin!(async {
-        // A watch that ended before it saw anything keeps nobody from the logs.
-        let _ = enabled.await;
-        logs.await
-    });
-    tokio::select! {
-        biased;
-        ended = &mut logs => ended,
-        watch = Box::pin(run(args, cx)) => match watch {
-            Err(error) if error.downcast_ref::<crate::report::Exit>().is_none() => Err(error),
-            _ => logs.await,
-        },
-    }
-}
-
 async fn watch(args: &Args, cx: &Context, project: Project) -> Result<ExitCode> {
     let engine = cx.engine()?;
     let mut project = project;
@@ -219,7 +215,7 @@ async fn watch(args: &Args, cx: &Context, project: Project) -> Result<ExitCode> 
             lifetime,
             busy: &args.busy,
         };
-        let changed = match session.run(&rules, &mut source, interrupted()).await {
+        let changed = match session.run(&rules, &mut source, ended(args)).await {
             Ended::Interrupted | Ended::ProjectGone => break,
             Ended::Files(changed) => changed,
         };
@@ -241,6 +237,14 @@ async fn watch(args: &Args, cx: &Context, project: Project) -> Result<ExitCode> 
     match args.with_project {
         true => Ok(ExitCode::SUCCESS),
         false => Err(crate::report::Exit::interrupted().into()),
+    }
+}
+
+/// Ends when the user does.
+async fn ended(args: &Args) {
+    tokio::select! {
+        () = interrupted() => {}
+        () = args.off.notified() => {}
     }
 }
 

@@ -12,7 +12,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use crate::support::trees::{self, Numbers, Storm};
 use crate::support::watching::{self, Watching, log};
-use crate::support::{PATIENCE, Project, until};
+use crate::support::{PATIENCE, Project, engine, until};
 
 const SYNCED: &str = "\
 services:
@@ -222,6 +222,42 @@ services:
     });
     assert_eq!(state(), "exited");
     assert_eq!(restarts(), 2);
+}
+
+#[test]
+fn a_rebuild_is_quiet_and_leaves_no_image_behind_where_that_is_wanted() {
+    let project = Project::new("prune")
+        .file(
+            "compose.yaml",
+            "\
+services:
+  web:
+    build: .
+    command: sleep infinity
+    init: true
+    stop_grace_period: 0s
+    develop: {watch: [{path: ./page, action: rebuild}]}
+",
+        )
+        .file("Dockerfile", "FROM busybox\nCOPY page /page\n")
+        .file("page", "one");
+    let images = || engine::images(&project.label()).len();
+    for (args, page, left) in [
+        (&["watch", "--prune=false"][..], "two", 2),
+        (&["watch", "--quiet"], "three", 1),
+    ] {
+        let watching = Watching::start(&project, args);
+        project.write("page", page);
+        until(PATIENCE, page, || {
+            let found = project.dco(&["exec", "-T", "web", "cat", "/page"]);
+            (found.stdout == page).then_some(())
+        });
+        until(PATIENCE, &format!("{left} images after {args:?}"), || {
+            (images() == left).then_some(())
+        });
+        let is_told = watching.said().contains("COPY page /page");
+        assert_eq!(is_told, !args.contains(&"--quiet"), "{}", watching.said());
+    }
 }
 
 #[test]
