@@ -242,15 +242,19 @@ impl<'a> Dependent<'a> {
                 what: "x-dco.wait".to_owned(),
                 place: place.clone(),
             };
-            let found: Vec<_> = hosts::addresses(target)
+            let named = hosts::addresses(target).into_iter();
+            let named: Vec<_> = named.chain(hosts::bare(target)).collect();
+            // A service that is turned off, or not among those that are meant, is no mistake.
+            let off = &self.project.disabled_services;
+            let is_off = named.iter().any(|one| off.contains_key(one.host.as_str()));
+            let found: Vec<_> = named
                 .into_iter()
-                .chain(hosts::bare(target))
                 .flat_map(|named| {
                     let to = self.directory.resolve(self.name, &named.host);
                     to.into_iter().map(move |name| (name, named.clone()))
                 })
                 .collect();
-            if found.is_empty() {
+            if found.is_empty() && !is_off {
                 let message = format!(
                     "`{}` waits for `{target}`, which names no service that it can reach",
                     self.name

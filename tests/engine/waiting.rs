@@ -68,6 +68,40 @@ fn every_verb_that_starts_something_waits() {
 }
 
 #[test]
+fn a_service_that_was_not_named_is_not_started_and_is_told_of_where_it_does_not_run() {
+    let wished = LATE.replace(
+        "environment: {DB_HOST: db, DB_PORT: '5432'}",
+        "x-dco: {infer: false, wait: ['db:5432']}",
+    );
+    let wished = wished.replace("    depends_on: [db]\n", "");
+    let inferred = LATE.replace("    depends_on: [db]\n", "");
+    for (file, because) in [
+        (inferred, "DB_HOST, compose.yaml:17"),
+        (wished, "x-dco.wait, compose.yaml:17"),
+    ] {
+        let project = Project::new("unnamed").file("compose.yaml", &file);
+        let told = format!(
+            "web is configured with db, which does not run: `dco up -d db` starts it ({because})\n"
+        );
+        for args in [
+            &["up", "-d", "web"][..],
+            &["run", "--rm", "-T", "web", "true"],
+        ] {
+            let said = project.dco(args).ok().stderr;
+            assert!(said.contains(&told), "{args:?}: {said}");
+        }
+        let running = project.dco(&["ps", "--services"]).ok().stdout;
+        assert_eq!(running, "web\n");
+        project.dco(&["up", "-d", "--no-settle", "db"]).ok();
+        let said = project
+            .dco(&["up", "-d", "--force-recreate", "-t", "0", "web"])
+            .ok()
+            .stderr;
+        assert!(!said.contains("does not run"), "{said}");
+    }
+}
+
+#[test]
 fn a_page_is_waited_for_until_it_is_well() {
     let project = Project::new("page").file(
         "compose.yaml",
@@ -275,4 +309,86 @@ services:
     let wide = shown(300);
     assert!(wide.contains("READY") && wide.contains(ready), "{wide}");
     assert!(!shown(80).contains("READY"));
+}
+
+/// A database that fails at its first start and opens a second after its next one.
+const ONCE: &str = "\
+services:
+  db:
+    image: python:3
+    init: true
+    restart: on-failure
+    volumes: [seen:/seen]
+    command:
+      - python3
+      - -c
+      - |
+        import os, socket, sys, time
+        try:
+            os.mkdir('/seen/first')
+        except FileExistsError:
+            time.sleep(1)
+        else:
+            time.sleep(0.5)
+            sys.exit('not yet')
+        server = socket.create_server(('', 5432))
+        while True:
+            server.accept()[0].close()
+  web:
+    image: busybox
+    init: true
+    environment: {DB_HOST: db, DB_PORT: '5432'}
+    command: sh -c 'nc -w 1 db 5432 </dev/null && echo open || echo refused; exec sleep 600'
+volumes:
+  seen:
+";
+
+#[test]
+fn a_dependency_that_fails_once_and_is_restarted_is_waited_for() {
+    let declared = ONCE.replace(
+        "    environment: {DB_HOST: db, DB_PORT: '5432'}",
+        "    depends_on: [db]",
+    );
+    let declared = declared.replace(
+        "    restart: on-failure",
+        "    restart: on-failure\n    expose: ['5432']",
+    );
+    for file in [ONCE, &declared] {
+        let project = Project::new("once").file("compose.yaml", file);
+        let up = project.dco(&["up", "-d", "--no-settle"]).ok();
+        assert!(!up.stderr.contains("warning"), "{}", up.stderr);
+        all_open(&project, 1, "a dependency that failed once");
+        assert_eq!(
+            project.inspect("db")["RestartCount"].as_i64().unwrap_or(1),
+            1
+        );
+    }
+}
+
+#[test]
+fn a_task_that_ended_well_keeps_nobody_waiting() {
+    let project = Project::new("init").file(
+        "compose.yaml",
+        "\
+services:
+  init:
+    image: redis
+    entrypoint: []
+    command: ['true']
+    expose: ['6379']
+  web:
+    image: busybox
+    init: true
+    depends_on: [init]
+    environment: {REDIS_URL: 'redis://init:6379'}
+    command: sleep 600
+",
+    );
+    let began = Instant::now();
+    let up = project.dco(&["up", "-d"]).ok();
+    assert!(!up.stderr.contains("still waiting"), "{}", up.stderr);
+    assert!(!up.stderr.contains("gave up"), "{}", up.stderr);
+    assert!(began.elapsed() < Duration::from_secs(30));
+    assert_eq!(state(&project, "web"), "running");
+    assert_eq!(state(&project, "init"), "exited");
 }

@@ -5,6 +5,7 @@ mod identity;
 mod inspected;
 mod load;
 mod memory;
+mod outside;
 mod plugin;
 mod rest;
 
@@ -50,6 +51,7 @@ pub(super) struct Work<'c> {
     pub(super) observed: Observed,
     pub(super) prober: Option<Prober>,
     prints: Fingerprints,
+    waits: Waits,
     /// When this look was begun, if an earlier command was killed.
     left_behind: Option<Duration>,
 }
@@ -195,6 +197,7 @@ impl<'c> Work<'c> {
         let (graph, edges) = edges_of(&project, waits)?;
         Ok(Self {
             prints: Fingerprints::choose(cx)?,
+            waits,
             cx,
             engine: engine.clone(),
             project,
@@ -462,6 +465,7 @@ impl<'c> Work<'c> {
             }
         }
         self.say_edges(plan);
+        self.say_left_out(plan);
     }
 
     fn say_edges(&self, plan: &Plan) {
