@@ -114,7 +114,7 @@ pub(super) fn left() -> anyhow::Error {
 pub(super) fn needs_terminal(tty: bool, cx: &Context) -> Result<()> {
     match tty && !cx.terminal.stdin {
         true => Err(Diagnostic::error("the input device is not a TTY")
-            .hint("the container has a terminal, and standard input is none")
+            .hint("cannot attach stdin to a TTY-enabled container because stdin is not a terminal")
             .into()),
         false => Ok(()),
     }

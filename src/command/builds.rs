@@ -72,8 +72,16 @@ impl<'a> Builds<'a> {
 
     /// What the builder is asked for a service.
     pub(super) fn request(&self, name: &ServiceName) -> Result<Option<ImageBuild>, BuildFailure> {
+        self.request_with(name, &self.options)
+    }
+
+    fn request_with(
+        &self,
+        name: &ServiceName,
+        options: &BuildOptions,
+    ) -> Result<Option<ImageBuild>, BuildFailure> {
         let around = BuildSurroundings {
-            options: &self.options,
+            options,
             builder: self.by,
             proxy: &self.proxy,
             stamp: &self.stamp,
@@ -89,8 +97,10 @@ impl<'a> Builds<'a> {
             ))
             .into());
         };
-        // Read before the build: what is saved meanwhile makes the image stale, not fresh.
-        let taken = self.recipe(name, &build, None);
+        // Read before the build: what is saved meanwhile makes the image stale, not fresh. As the
+        // file has it: what `--build-arg` made is no stale image for a command without it.
+        let as_written = self.request_with(name, &BuildOptions::default())?;
+        let taken = as_written.and_then(|build| self.recipe(name, &build, None));
         let last: Mutex<VecDeque<String>> = Mutex::default();
         let say = |line: String| {
             let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use super::Context;
+use super::work::Fingerprints;
 use crate::compose::{self, Options, Request};
 use crate::convert::{Platforms, build_platforms};
 use crate::diagnostic::Diagnostic;
@@ -107,6 +108,7 @@ pub struct Args {
 
 /// Prints the project, or the part of it that is asked for.
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
+    warn_of_unused_names(args, cx);
     let text = match part(args) {
         Some(part) => part(args, cx)?,
         None if args.no_interpolate => tree(args, cx)?,
@@ -118,6 +120,19 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         _ => report::print(&text)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says that names on the command line choose nothing of what is printed.
+fn warn_of_unused_names(args: &Args, cx: &Context) {
+    let flag = match (args.variables, args.no_interpolate) {
+        _ if args.services_wanted.is_empty() => return,
+        (true, _) => "--variables",
+        (false, true) if part(args).is_none() => "--no-interpolate",
+        _ => return,
+    };
+    cx.reporter().show(&Diagnostic::warning(format!(
+        "service filtering is not applied when {flag} is set"
+    )));
 }
 
 type Part = fn(&Args, &Context) -> Result<String>;
@@ -248,18 +263,22 @@ fn models(args: &Args, cx: &Context) -> Result<String> {
 }
 
 fn hashes(args: &Args, cx: &Context) -> Result<String> {
-    let mut project = load(args, cx, &[])?;
-    compose::resolve_labels(&mut project, &cx.load_request()?.cwd)?;
+    let names: Vec<String> = match args.hash.as_deref().unwrap_or("*") {
+        "*" => Vec::new(),
+        list => list.split(',').map(str::to_owned).collect(),
+    };
+    let form = Fingerprints::choose(cx)?.form();
+    let mut project = load(args, cx, &[])?.select(&names, Along::Nothing)?;
+    let cwd = cx.load_request()?.cwd;
+    // The label of a container counts its env files; Compose 2 forgets them here.
+    match form {
+        hash::HashForm::Five if !args.no_env_resolution => {
+            compose::resolve_files(&mut project, &cwd)?;
+        }
+        _ => compose::resolve_labels(&mut project, &cwd)?,
+    }
     fix_platforms(&mut project)?;
-    let wanted = args.hash.as_deref().unwrap_or("*");
-    let names: BTreeSet<&str> = match wanted {
-        "*" => project.services.keys().map(|name| &**name).collect(),
-        list => list.split(',').collect(),
-    };
-    let form = match cx.env.get("DCO_COMPOSE_HASH") {
-        Some("2") => hash::HashForm::Two,
-        _ => hash::HashForm::Five,
-    };
+    let names: BTreeSet<&str> = project.services.keys().map(|name| &**name).collect();
     let mut text = String::new();
     for name in names {
         let Some(service) = project.services.get(name) else {

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use anyhow::{Result, bail};
 
 use super::interactive::DetachKeys;
+use super::work::wording;
 use super::{Globals, Identity, preferences};
 use crate::compose;
 use crate::engine::{DockerConfig, Engine, Selection, TlsFlags};
 use crate::event::Events;
-use crate::report::{self, Reporter, Style};
+use crate::report::{self, Reporter, Style, Wording};
 
 /// Everything a verb needs besides its own arguments; what costs time is made when it is asked for.
 pub struct Context {
@@ -26,6 +28,8 @@ pub struct Context {
     /// What standard input, output and error are.
     pub terminal: Terminal,
     reporter: Reporter,
+    /// Looked up when something is said.
+    wording: OnceLock<Wording>,
 }
 
 impl Context {
@@ -47,6 +51,7 @@ impl Context {
             env,
             terminal,
             reporter,
+            wording: OnceLock::new(),
         })
     }
 
@@ -62,7 +67,8 @@ impl Context {
 
     /// Where what happens is said.
     pub fn events(&self) -> Events {
-        self.reporter.events()
+        self.reporter
+            .events(*self.wording.get_or_init(|| wording(self)))
     }
 
     /// Docker's own configuration; `--config` names its directory.

@@ -303,8 +303,14 @@ impl Files<'_> {
 
     fn missing(&mut self, what: &str, path: &str, error: &read::Error, named: Option<Place>) {
         let shown = display_path(Path::new(path), self.cwd);
-        let mut diagnostic =
-            Diagnostic::error(format!("cannot read the {what} `{shown}`: {error}")).at(named);
+        let message = match error {
+            // Docker Compose's words.
+            read::Error::System(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                format!("{what} {shown} not found")
+            }
+            error => format!("cannot read the {what} `{shown}`: {error}"),
+        };
+        let mut diagnostic = Diagnostic::error(message).at(named);
         diagnostic = match (error, what) {
             (read::Error::System(_), "env file") => {
                 diagnostic.hint("create it, or write `required: false` beside its `path`")

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::{ContainerRequest, Role};
-use crate::project::{Condition, Mapping, Project, Service};
+use crate::name::ImageId;
+use crate::project::{Condition, Mapping, MountType, Project, Service};
 
 /// The names of the labels.
 pub mod label {
@@ -71,6 +72,9 @@ pub(super) fn container(request: &ContainerRequest<'_>) -> HashMap<String, Strin
     if let Some(image) = request.image {
         set(label::IMAGE, image.id.to_string());
     }
+    if let Some(digests) = request.image_volumes {
+        set(label::IMAGE_VOLUMES, digests.to_owned());
+    }
     match request.role {
         Role::Replica { number } => {
             set(label::ONE_OFF, "False".into());
@@ -85,6 +89,18 @@ pub(super) fn container(request: &ContainerRequest<'_>) -> HashMap<String, Strin
         }
     }
     labels
+}
+
+/// Which images a service's containers mount, as their label tells it; none without any. `id` knows
+/// the ids of images.
+pub fn image_volumes(service: &Service, id: impl Fn(&str) -> Option<ImageId>) -> Option<String> {
+    let mounts = service.volumes.iter();
+    let mounts = mounts.filter(|mount| mount.r#type == MountType::Image);
+    let mut digests: Vec<String> = mounts
+        .filter_map(|mount| Some(format!("{}={}", mount.target, id(&mount.source)?)))
+        .collect();
+    digests.sort();
+    (!digests.is_empty()).then(|| digests.join(","))
 }
 
 /// Those that are on: an optional one whose profile is off is none.

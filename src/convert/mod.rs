@@ -25,7 +25,7 @@ pub use build::{
 };
 pub use files::{Injected, archive, files};
 pub use hook::pre_start;
-pub use labels::{Stamp, label};
+pub use labels::{Stamp, image_volumes, label};
 pub use mounts::{Carried, volume};
 pub use network::{Connect, NetworkBody, endpoint, network};
 pub use platforms::{Platforms, build_platforms};
@@ -54,6 +54,8 @@ pub struct ContainerRequest<'a> {
     pub role: Role<'a>,
     /// The image as the engine holds it; none where it is not known.
     pub image: Option<Image<'a>>,
+    /// The images that it mounts: see [`image_volumes`].
+    pub image_volumes: Option<&'a str>,
     /// The container that this one takes the place of.
     pub replaces: Option<Replaced<'a>>,
     /// The containers that the project's services have by now.

@@ -81,6 +81,7 @@ impl Bench {
                 .image
                 .as_ref()
                 .map(|(id, volumes)| Image { id, volumes }),
+            image_volumes: None,
             replaces: self.replaces.as_ref().map(|(id, volumes)| Replaced {
                 id,
                 volumes: volumes.as_deref(),

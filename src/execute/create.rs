@@ -113,6 +113,8 @@ impl Site<'_> {
                 volumes: &image.volumes,
             })
         });
+        let id = |reference: &str| state.images.get(reference)?.id.clone();
+        let image_volumes = convert::image_volumes(&resolved, id);
         convert(&ContainerRequest {
             project,
             service_name: &replica.service,
@@ -120,6 +122,7 @@ impl Site<'_> {
             container_name: &replica.name,
             role: self.role(replica),
             image,
+            image_volumes: image_volumes.as_deref(),
             replaces,
             peers: &state.peers,
             stamp: &stamp,

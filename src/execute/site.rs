@@ -304,9 +304,10 @@ impl<'a> Site<'a> {
         });
     }
 
-    /// Removes what this run created and did not start, after a failure.
+    /// Removes what this run created and did not start, after a failure. What its own `pre_start`
+    /// hook kept from starting stays, as in Docker Compose.
     pub(super) async fn remove_never_started(&self, plan: &Plan, report: &Report) -> Vec<String> {
-        let mut started: BTreeSet<StepId> = BTreeSet::new();
+        let mut kept: BTreeSet<StepId> = BTreeSet::new();
         let mut to_start: BTreeSet<StepId> = BTreeSet::new();
         for step in &plan.steps {
             if let Action::Start {
@@ -316,14 +317,22 @@ impl<'a> Site<'a> {
             {
                 to_start.insert(*made);
                 if *report.outcome(step.id) == Outcome::Done {
-                    started.insert(*made);
+                    kept.insert(*made);
                 }
+            }
+            if let Action::PreStart {
+                container: Target::Planned { step: made, .. },
+                ..
+            } = &step.action
+                && matches!(report.outcome(step.id), Outcome::Failed(_))
+            {
+                kept.insert(*made);
             }
         }
         let created = self.state().created.clone();
         let vain = created
             .into_iter()
-            .filter(|(step, _)| to_start.contains(step) && !started.contains(step));
+            .filter(|(step, _)| to_start.contains(step) && !kept.contains(step));
         let mut removed = Vec::new();
         for (_, made) in vain {
             let how = Removal {

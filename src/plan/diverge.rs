@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::Cause;
 use super::observed::Container;
 use super::request::{Recreate, UpPolicy, World};
-use crate::convert::{Peers, label, resolve};
+use crate::convert::{Peers, image_volumes, label, resolve};
 use crate::name::ServiceName;
 use crate::project::{MountType, Service};
 
@@ -67,7 +67,16 @@ impl<'a> Comparison<'a> {
         {
             return Some(Cause::ImageChanged);
         }
-        self.missing_mount(service, container)
+        self.changed_image_volume(service, container)
+            .or_else(|| self.missing_mount(service, container))
+    }
+
+    /// Whether an image that it mounts is another by now; Docker Compose 2 leaves no label to tell.
+    fn changed_image_volume(&self, service: &Service, container: &Container) -> Option<Cause> {
+        let made_with = container.labels.get(label::IMAGE_VOLUMES)?;
+        let images = &self.world.observed.images;
+        let now = image_volumes(service, |image| images.get(image)?.id.clone())?;
+        (*made_with != now).then_some(Cause::ImageChanged)
     }
 
     fn missing_mount(&self, service: &Service, container: &Container) -> Option<Cause> {

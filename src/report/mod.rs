@@ -19,6 +19,7 @@ pub mod units;
 pub use debug::log as begin_log;
 pub use exit::{Exit, StdoutClosed, exit_code};
 pub use paint::Paint;
+pub use progress::Wording;
 pub use raw::RawOutput;
 pub use reporter::Reporter;
 pub use style::{Ansi, ProgressMode, Status, Style};

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 
 use super::exit::Ending;
-use super::progress::{Live, Stream, json, plain};
+use super::progress::{Live, Stream, Wording, json, plain};
 use super::{ProgressMode, Status, Style};
 use crate::diagnostic::Diagnostic;
 use crate::event::{Event, Events};
@@ -46,7 +46,7 @@ impl Reporter {
     }
 
     /// Where to send events.
-    pub fn events(&self) -> Events {
+    pub fn events(&self, wording: Wording) -> Events {
         let hushed = self.hushed.load(std::sync::atomic::Ordering::Relaxed);
         let voice = Voice {
             mode: match hushed {
@@ -56,6 +56,7 @@ impl Reporter {
             colours: self.style.stderr_colours,
             dry_run: self.style.dry_run,
             status: self.style.status,
+            wording,
             live: self.live.clone(),
             said: Mutex::default(),
         };
@@ -145,6 +146,7 @@ struct Voice {
     colours: bool,
     dry_run: bool,
     status: Status,
+    wording: Wording,
     live: Option<Live>,
     /// The notes that were shown: each is shown once.
     said: Mutex<HashSet<String>>,
@@ -170,14 +172,14 @@ impl Voice {
                 None
             }
             (_, _, Event::Note(_) | Event::StillWaiting { .. } | Event::HookOutput { .. }) => {
-                plain(event, false).map(|text| self.dim(&text))
+                plain(event, self.wording, false).map(|text| self.dim(&text))
             }
             // Where Compose has it, and where scripts look for it.
             (_, _, Event::BuildOutput { line, .. }) => {
                 let _ = writeln!(super::stdout(), "{line}");
                 None
             }
-            (_, _, event) => plain(event, self.dry_run),
+            (_, _, event) => plain(event, self.wording, self.dry_run),
         };
         match text {
             Some(text) if self.goes_to_stdout(event) => {

@@ -9,6 +9,7 @@ mod errors;
 mod explain;
 mod flags;
 mod harness;
+mod hashes;
 mod manual;
 mod model;
 mod origin;

@@ -198,3 +198,23 @@ fn every_verb_that_makes_containers_builds_what_is_stale_and_a_foreign_image_is_
     let plan = project.dco(&["plan"]).stdout;
     assert!(!plan.contains("build"), "{plan}");
 }
+
+#[test]
+fn what_a_build_argument_of_the_command_line_made_is_not_stale() {
+    let project = Project::new("stale-arg")
+        .file(
+            "compose.yaml",
+            "services:\n  web:\n    build:\n      context: .\n      args: {WORD: file}\n    command: cat /word\n",
+        )
+        .file("Dockerfile", "FROM busybox\nARG WORD\nRUN echo $WORD > /word\n");
+    project.dco(&["build", "--build-arg", "WORD=given"]).ok();
+    project.dco(&["up", "-d"]).ok();
+    let logs = |project: &Project| project.dco(&["logs", "--no-log-prefix"]).ok().stdout;
+    assert_eq!(logs(&project), "given\n");
+    project.write(
+        "Dockerfile",
+        "FROM busybox\nARG WORD\nRUN echo new $WORD > /word\n",
+    );
+    project.dco(&["up", "-d"]).ok();
+    assert!(logs(&project).ends_with("new file\n"), "{}", logs(&project));
+}

@@ -207,7 +207,7 @@ fn set(cx: &Context, project: &mut Project, provider: &ServiceName, variables: &
             let before = service.environment.insert(key.clone(), Some(value.clone()));
             if before.is_some_and(|before| before.as_ref() != Some(value)) {
                 cx.reporter().show(&Diagnostic::warning(format!(
-                    "provider `{provider}` overrides the variable `{key}` of service `{name}`"
+                    "provider `{provider}` overrides environment variable `{key}` of service `{name}`"
                 )));
             }
         }

@@ -9,6 +9,7 @@ use crate::hash::{self, HashForm};
 use crate::name::ServiceName;
 use crate::plan::Hashes;
 use crate::project::{Network, Service, Volume};
+use crate::report::{ProgressMode, Wording};
 
 /// The form that is written, and the version of Compose that it is named after.
 #[derive(Clone, Debug)]
@@ -43,6 +44,11 @@ impl Fingerprints {
         })
     }
 
+    /// The form that is written.
+    pub(crate) fn form(&self) -> HashForm {
+        self.form
+    }
+
     /// The version of Compose that labels name, where there is no configuration to hash.
     pub(crate) fn version(&self) -> Stamp {
         self.stamp(hash::ConfigHash(String::new()))
@@ -53,6 +59,21 @@ impl Fingerprints {
             hash: hash.0,
             version: self.version.clone(),
         }
+    }
+}
+
+/// Whose progress lines are written: those of Compose 5 where its hash is asked for or it is
+/// installed, else those of Compose 2, which most scripts know.
+pub(crate) fn wording(cx: &Context) -> Wording {
+    let is_plain = cx.style().progress == ProgressMode::Plain;
+    let form = match cx.env.get("DCO_COMPOSE_HASH") {
+        _ if !is_plain => None,
+        Some(text) => text.parse().ok(),
+        None => super::plugin::installed(cx).map(|version| HashForm::of_version(&version)),
+    };
+    match form {
+        Some(HashForm::Five) => Wording::Five,
+        Some(HashForm::Two) | None => Wording::Two,
     }
 }
 

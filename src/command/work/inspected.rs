@@ -66,6 +66,8 @@ impl Work<'_> {
                 volumes: &image.volumes,
             })
         });
+        let id = |reference: &str| self.observed.images.get(reference)?.id.clone();
+        let image_volumes = convert::image_volumes(&resolved, id);
         let proxy = self.proxy();
         let new = convert::container(&ContainerRequest {
             project: &self.project,
@@ -76,6 +78,7 @@ impl Work<'_> {
                 number: replica.number,
             },
             image: of_image,
+            image_volumes: image_volumes.as_deref(),
             replaces: None,
             peers: &peers,
             stamp: &stamp,

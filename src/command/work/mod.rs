@@ -17,7 +17,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use futures_util::future::LocalBoxFuture;
 
-pub(super) use fingerprints::Fingerprints;
+pub(super) use fingerprints::{Fingerprints, wording};
 pub(super) use load::Source;
 pub(super) use plugin::plugin_folders;
 use rest::Sign;

@@ -370,6 +370,31 @@ fn a_build_comes_after_that_of_the_image_it_stands_on() {
 }
 
 #[test]
+fn a_mounted_image_that_is_another_replaces_the_container() {
+    let mut stage = stage(&["web"]).with(|stage| {
+        let mount = crate::project::Mount {
+            r#type: crate::project::MountType::Image,
+            source: "data".into(),
+            target: "/data".into(),
+            ..Default::default()
+        };
+        stage.service("web").volumes.push(mount);
+        stage.image("data");
+    });
+    stage = stage.running();
+    let made_with = |stage: &mut super::stage::Stage, digest: &str| {
+        let labels = &mut stage.observed.containers[0].labels;
+        let key = crate::convert::label::IMAGE_VOLUMES;
+        labels.insert(key.to_owned(), format!("/data={digest}"));
+    };
+    assert_eq!(stage.up(), "");
+    made_with(&mut stage, "sha256:data");
+    assert_eq!(stage.up(), "");
+    made_with(&mut stage, "sha256:older");
+    assert!(stage.up().contains("(image changed)\n"), "{}", stage.up());
+}
+
+#[test]
 fn who_uses_what_another_builds_waits_for_the_build() {
     let mut stage = stage(&["bar", "foo"]);
     for name in ["bar", "foo"] {

@@ -7,5 +7,6 @@ mod tree;
 
 pub(super) use json::json;
 pub(super) use live::{Live, Stream};
+pub use plain::Wording;
 pub(super) use plain::plain;
 use tree::{Size, Tree};

@@ -7,8 +7,18 @@ use crate::event::{Event, Resource, Status};
 /// What Docker Compose puts before the lines of a dry run.
 pub const DRY_RUN: &str = " DRY-RUN MODE - ";
 
+/// Whose lines are written: they differ in their blanks, and in what they call images.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wording {
+    /// Those of Docker Compose 2.
+    #[default]
+    Two,
+    /// Those of Docker Compose 5.
+    Five,
+}
+
 /// The line of an event, without its newline; none for what would only be noise in a log.
-pub fn plain(event: &Event, dry_run: bool) -> Option<String> {
+pub fn plain(event: &Event, wording: Wording, dry_run: bool) -> Option<String> {
     let text = match event {
         Event::Progress {
             resource,
@@ -21,6 +31,9 @@ pub fn plain(event: &Event, dry_run: bool) -> Option<String> {
                 return None;
             }
             let line = match has_state(resource, text) {
+                _ if wording == Wording::Five => {
+                    format!("{} {text} {details}", name_of_five(resource, text))
+                }
                 true if details.is_empty() => format!("{resource}  {text}"),
                 true => format!("{resource}  {text}: {details}"),
                 false => format!("{resource} {text} {details}"),
@@ -40,21 +53,28 @@ pub fn plain(event: &Event, dry_run: bool) -> Option<String> {
     Some(text)
 }
 
-/// Whether Compose writes the word in its second column: of services it does so for builds
+/// Compose 5 speaks of the image where the service only stands for it, not for a provider.
+fn name_of_five(resource: &Resource, text: &str) -> String {
+    match resource {
+        Resource::Service { image, .. } if !image.is_empty() && !is_of_providers(text) => {
+            format!("Image {image}")
+        }
+        other => other.to_string(),
+    }
+}
+
+fn is_of_providers(text: &str) -> bool {
+    matches!(
+        text,
+        "Creating" | "Created" | "Removing" | "Removed" | "Stopping" | "Stopped"
+    )
+}
+
+/// Whether Compose 2 writes the word in its second column: of services it does so for builds
 /// and providers.
 fn has_state(resource: &Resource, text: &str) -> bool {
     match resource {
-        Resource::Service { .. } => matches!(
-            text,
-            "Building"
-                | "Built"
-                | "Creating"
-                | "Created"
-                | "Removing"
-                | "Removed"
-                | "Stopping"
-                | "Stopped"
-        ),
+        Resource::Service { .. } => matches!(text, "Building" | "Built") || is_of_providers(text),
         Resource::Layer { .. } => false,
         _ => true,
     }
@@ -91,7 +111,9 @@ pub(super) mod tests {
 
     #[test]
     fn lines_are_those_of_docker_compose_2_40() {
-        let line = |resource, text| plain(&progress(resource, Status::Done, text), false).unwrap();
+        let line = |resource, text| {
+            plain(&progress(resource, Status::Done, text), Wording::Two, false).unwrap()
+        };
         let app = || Resource::Container("app-db-1".into());
         assert_eq!(line(app(), "Started"), " Container app-db-1  Started");
         assert_eq!(
@@ -101,9 +123,27 @@ pub(super) mod tests {
         assert_eq!(line(db(), "Pulled"), " db Pulled ");
         assert_eq!(line(db(), "Built"), " db  Built");
         assert_eq!(
-            plain(&progress(app(), Status::Done, "Created"), true).unwrap(),
+            plain(
+                &progress(app(), Status::Done, "Created"),
+                Wording::Two,
+                true
+            )
+            .unwrap(),
             " DRY-RUN MODE -  Container app-db-1  Created"
         );
+    }
+
+    #[test]
+    fn lines_are_those_of_docker_compose_5_where_that_is_asked_for() {
+        let line = |resource, text| {
+            let event = progress(resource, Status::Done, text);
+            plain(&event, Wording::Five, false).unwrap()
+        };
+        let app = Resource::Container("app-db-1".into());
+        assert_eq!(line(app, "Started"), " Container app-db-1 Started ");
+        assert_eq!(line(db(), "Pulled"), " Image redis:7 Pulled ");
+        assert_eq!(line(db(), "Built"), " Image redis:7 Built ");
+        assert_eq!(line(db(), "Created"), " db Created ");
     }
 
     #[test]
@@ -116,7 +156,7 @@ pub(super) mod tests {
             transfer: None,
         };
         assert_eq!(
-            plain(&failed, false).unwrap(),
+            plain(&failed, Wording::Two, false).unwrap(),
             " db Error pull access denied"
         );
         let layer = || Resource::Layer {
@@ -124,10 +164,10 @@ pub(super) mod tests {
             id: "5f70bf18a086".into(),
         };
         let event = progress(layer(), Status::Working, "Downloading");
-        assert_eq!(plain(&event, false), None);
+        assert_eq!(plain(&event, Wording::Two, false), None);
         let event = progress(layer(), Status::Done, "Pull complete");
         assert_eq!(
-            plain(&event, false).unwrap(),
+            plain(&event, Wording::Two, false).unwrap(),
             " 5f70bf18a086 Pull complete "
         );
     }
