@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -62,7 +63,7 @@ pub struct Nth(pub Calls, pub usize);
 /// What a disturbed command did.
 #[derive(Debug)]
 pub struct Disturbed {
-    /// Its end; the code is -1 where it was killed.
+    /// Its end; the code is -1 where it was killed, 130 where an interrupt ended it.
     pub finished: Finished,
     /// The call that it happened to; none where there were fewer calls.
     pub struck: Option<String>,
@@ -166,7 +167,11 @@ pub fn disturb(project: &Project, args: &[&str], nth: Nth, fault: Fault) -> Dist
     let text = |kind| std::fs::read_to_string(path(kind)).expect("its output");
     Disturbed {
         finished: Finished {
-            code: status.code().unwrap_or(-1),
+            // Before there is anything to wind down, the signal itself ends it: 130 to a shell.
+            code: match status.signal() {
+                Some(libc::SIGINT) => 130,
+                _ => status.code().unwrap_or(-1),
+            },
             stdout: text("out"),
             stderr: text("err"),
             line: format!("dco {} ({nth:?} {fault:?})", args.join(" ")),
