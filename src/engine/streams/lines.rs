@@ -13,6 +13,7 @@ use futures_util::Stream;
 use futures_util::future::BoxFuture;
 
 use super::demux::{Channel, Framing};
+use super::gathered::Gathered;
 use super::{Bytes as Body, LogRange};
 use crate::engine::Engine;
 use crate::engine::error::{Error, Result};
@@ -35,7 +36,7 @@ const PIECE: usize = 16 * 1024;
 
 /// The lines of one container's log.
 pub struct LogLines {
-    body: Body,
+    body: Gathered,
     entries: Entries,
     follow: bool,
     rest: Rest,
@@ -73,7 +74,7 @@ impl Engine {
     ) -> Result<LogLines> {
         let body = self.bytes(logs_call(id, range)).await?;
         Ok(LogLines {
-            body,
+            body: Gathered::new(body),
             entries: Entries::new(framing),
             follow: range.follow,
             rest: Rest::Ask(Arc::new(Missing {
@@ -161,7 +162,7 @@ impl Stream for LogLines {
                 match answer {
                     Ok(body) => {
                         this.entries = Entries::new(this.entries.framing);
-                        this.body = body;
+                        this.body = Gathered::new(body);
                     }
                     // The container is removed: there is nothing more to be had.
                     Err(_) => return Poll::Ready(None),

@@ -4,6 +4,7 @@
 //! may be dropped at any point, and polling one is cancel safe.
 
 mod demux;
+mod gathered;
 mod hijack;
 mod lines;
 
