@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::Context;
-use super::work::{Manner, Work, grace, waits};
+use super::settle::{Firmness, settle};
+use super::work::{Manner, Work, grace, is_strict, waits};
 use crate::plan::{self, Dependents, RestartPolicy};
 
 /// Restart containers
@@ -40,6 +41,9 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     if cx.globals.dry_run {
         return super::plan::show(&plan);
     }
-    work.execute(&plan, Manner::default()).await?;
+    let report = work.execute(&plan, Manner::default()).await?;
+    if !is_strict(cx) {
+        settle(&work, &report, Firmness::Loose).await?;
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,4 +1,4 @@
-//! The end of `up -d`: watches what it started until that listens or has settled.
+//! The end of `up -d` and `restart`: watches what was started until that listens or has settled.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -21,6 +21,8 @@ use crate::report::Exit;
 /// What a published port that nobody listens on means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Firmness {
+    /// Nothing: only who stays up counts.
+    Loose,
     /// A warning.
     Soft,
     /// An error, after what is left of `--wait-timeout`; none for as long as a soft wait takes.
@@ -28,6 +30,11 @@ pub(super) enum Firmness {
 }
 
 impl Firmness {
+    /// Whether all that was started has to be there in the end.
+    fn is_firm(self) -> bool {
+        matches!(self, Self::Firm(_))
+    }
+
     /// What is left of a limit after the waits of a plan, which begin when all is started.
     pub(super) fn firm(wait: Wait, report: &Report) -> Self {
         let begun = report.started_at();
@@ -59,9 +66,10 @@ pub(super) async fn settle(work: &Work<'_>, report: &Report, firmness: Firmness)
                 id: one.id.clone(),
                 name: one.name.clone(),
             },
-            until: match firmness == Firmness::Soft && silence.is_known(one, service) {
-                true => settle::Return::Settled,
-                false => waits_for(service),
+            until: match firmness {
+                Firmness::Loose => settle::Return::Settled,
+                Firmness::Soft if silence.is_known(one, service) => settle::Return::Settled,
+                Firmness::Soft | Firmness::Firm(_) => waits_for(service),
             },
         })
         .collect();
@@ -89,14 +97,14 @@ pub(super) async fn settle(work: &Work<'_>, report: &Report, firmness: Firmness)
         let name = &one.name;
         match end {
             Return::Ready(after) => {
-                if let settle::Return::Published(ports) = waits_for(service) {
+                if firmness != Firmness::Loose
+                    && let settle::Return::Published(ports) = waits_for(service)
+                {
                     let what = Condition::Listening(ports).to_string();
                     ready.push((name.clone(), Ready::new(&one.id, what, after)));
                 }
             }
-            Return::Ended
-                if firmness != Firmness::Soft && !may_end(&work.project, &one.service) =>
-            {
+            Return::Ended if firmness.is_firm() && !may_end(&work.project, &one.service) => {
                 died.push(Diagnostic::error(format!("container {name} exited (0)")));
             }
             Return::Ended | Return::Cancelled => {}
@@ -106,7 +114,7 @@ pub(super) async fn settle(work: &Work<'_>, report: &Report, firmness: Firmness)
                     Diagnostic::error(format!("container `{name}` exited with code {code}"))
                 }));
             }
-            Return::Silent(ports) if firmness != Firmness::Soft => {
+            Return::Silent(ports) if firmness.is_firm() => {
                 let card = autopsy.silent(&one.service, &one.id, &ports).await;
                 died.push(card.map_or_else(
                     || Diagnostic::error(format!("container `{name}` does not listen")),

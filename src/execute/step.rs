@@ -53,12 +53,16 @@ impl Site<'_> {
                     .await
             }
             Action::Restart {
-                container, grace, ..
+                container,
+                service,
+                grace,
             } => {
                 let subject = self.subject(container)?;
                 let call = engine.restart_container(&subject.id, seconds(*grace));
                 self.saying(&subject, Some(("Restarting", "Started")), call)
-                    .await
+                    .await?;
+                self.started(service, &subject);
+                Ok(())
             }
             Action::Remove { container, volumes } => {
                 let subject = self.subject(container)?;

@@ -50,6 +50,35 @@ fn what_dies_at_once_fails_up_unless_nobody_watches_it() {
 }
 
 #[test]
+fn a_restart_says_what_does_not_come_back() {
+    let project = Project::new("restarted").file(
+        "compose.yaml",
+        "\
+services:
+  web: {image: busybox, command: sh /app/run.sh, init: true, volumes: ['./app:/app']}
+  job: {image: busybox, command: 'true'}
+",
+    );
+    project.write("app/run.sh", "sleep 600\n");
+    project.dco(&["up", "-d"]).ok();
+    project.dco(&["restart"]).ok();
+    project.write("app/run.sh", "echo no such setting; sleep 0.1; exit 3\n");
+    let restart = project.dco(&["restart", "web"]).exits(1);
+    assert!(
+        restart.stderr.contains("exited with 3"),
+        "{}",
+        restart.stderr
+    );
+    assert!(
+        restart.stderr.contains("no such setting"),
+        "{}",
+        restart.stderr
+    );
+    let strict = project.env("DCO_STRICT", "compose");
+    strict.dco(&["restart", "web"]).ok();
+}
+
+#[test]
 fn what_the_environment_says_is_not_waited_for_where_that_is_not_wanted() {
     let project = Project::new("noinfer").file(
         "compose.yaml",
