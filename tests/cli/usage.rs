@@ -103,6 +103,27 @@ fn help_names_every_verb_and_each_verb_helps_itself() {
 }
 
 #[test]
+fn every_topic_is_explained_also_where_a_command_has_its_name() {
+    let project = Project::offline("topics");
+    let help = |name: &str| project.dco(&["help", name]).ok().stdout;
+    for (topic, begins) in [
+        ("gates", "Gates: "),
+        ("reload", "Reload: "),
+        ("env", "Environment: "),
+        ("volumes", "Volumes: "),
+    ] {
+        assert!(help(topic).starts_with(begins), "{}", help(topic));
+    }
+    assert!(help("env").contains("Usage: dco env "));
+    assert!(help("ps").starts_with("List containers\n"));
+    let unknown = project.dco(&["help", "gats"]).exits(1);
+    assert_eq!(
+        unknown.stderr,
+        "error: there is no help on `gats`\nhint: did you mean `gates`?\n"
+    );
+}
+
+#[test]
 fn a_reader_that_goes_away_ends_it_quietly() {
     let project = Project::offline("pipe");
     let mut child = project

@@ -61,11 +61,14 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
             )
         }
         Some(name) => match (
-            parse::find(name),
             TOPICS.iter().find(|topic| topic.0 == name),
+            parse::find(name),
         ) {
-            (Some(verb), _) => usage::verb_help(verb, cx.identity),
-            (None, Some((.., text))) => (*text).to_owned(),
+            (Some((.., text)), None) => (*text).to_owned(),
+            (Some((.., text)), Some(verb)) => {
+                format!("{text}\n{}", usage::verb_help(verb, cx.identity))
+            }
+            (None, Some(verb)) => usage::verb_help(verb, cx.identity),
             (None, None) => return Err(unknown(name).into()),
         },
     };
