@@ -8,12 +8,13 @@ use clap::builder::ValueHint;
 use clap::{Arg, Args as _, Command, FromArgMatches};
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{
-    ArgValueCandidates, ArgValueCompleter, CompletionCandidate, ValueCompleter,
+    ArgValueCandidates, ArgValueCompleter, CompletionCandidate, ValueCompleter, complete,
 };
 
 use super::containers::{Facts, label};
 use super::{Context, Globals, Group, Identity, VERBS, parse};
 use crate::engine::{Which, labelled};
+use crate::report;
 
 /// The variable by which a shell asks for candidates.
 pub const VARIABLE: &str = "DCO_COMPLETE";
@@ -31,6 +32,54 @@ pub fn answer(args: &[OsString]) -> Result<bool, clap::Error> {
         .var(VARIABLE)
         .try_complete(args.iter().cloned(), current.as_deref())
 }
+
+/// The words by which the docker CLI asks its plugins for candidates, with and without descriptions;
+/// they are cobra's.
+const REQUESTS: [&str; 2] = ["__complete", "__completeNoDesc"];
+
+/// The words that the docker CLI wants completed, the last of them being typed; none where it does
+/// not ask.
+fn words_of_docker(args: &[OsString]) -> Option<&[OsString]> {
+    let (request, words) = args.get(1..)?.split_first()?;
+    REQUESTS.iter().find(|known| **known == *request)?;
+    match words.split_first() {
+        // As a plugin dco gets its own name first.
+        Some((first, words)) if first == "compose" && !words.is_empty() => Some(words),
+        _ => Some(words),
+    }
+}
+
+/// Answers the docker CLI as it is answered by its other plugins: a candidate on each line with a
+/// tab before its description, and in the end how the shell is to take them.
+pub fn answer_docker(args: &[OsString]) -> Option<anyhow::Result<()>> {
+    let words = words_of_docker(args)?;
+    let described = args[1] == REQUESTS[0];
+    let line = [&[OsString::from("dco")], words].concat();
+    let current = std::env::current_dir().ok();
+    let at = line.len().saturating_sub(1).max(1);
+    let found = complete(&mut commands(), line, at, current.as_deref());
+    // Flags are for who begins one.
+    let of_flag = |word: &OsStr| word.to_string_lossy().starts_with('-');
+    let wants_flags = words.last().is_some_and(|word| of_flag(word));
+    let found = found.unwrap_or_default().into_iter();
+    let mut text = String::new();
+    for candidate in found.filter(|one| wants_flags || !of_flag(one.get_value())) {
+        text.push_str(&candidate.get_value().to_string_lossy());
+        let help = candidate.get_help().map(ToString::to_string);
+        if let Some(first) = help.as_ref().and_then(|help| help.lines().next())
+            && described
+        {
+            text.push('\t');
+            text.push_str(first);
+        }
+        text.push('\n');
+    }
+    text.push_str(NO_FILES);
+    Some(report::print(&text))
+}
+
+/// Cobra's `ShellCompDirectiveNoFileComp`: paths are among the candidates where they are meant.
+const NO_FILES: &str = ":4\n";
 
 /// Every command with all its flags, and who knows their values.
 pub fn commands() -> Command {
@@ -137,9 +186,18 @@ fn of_engine(cx: &Context, filter: &str, wanted: &str) -> Vec<String> {
     names
 }
 
-/// What the command line that is being completed says of the project; the words follow `--`.
+/// What the command line that is being completed says of the project; its words follow `--`, or the
+/// docker CLI's request.
 fn context() -> Option<Context> {
-    let words = std::env::args_os().skip_while(|word| word != "--").skip(2);
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let words: Vec<OsString> = match words_of_docker(&args) {
+        Some(words) => words.to_vec(),
+        None => args
+            .into_iter()
+            .skip_while(|word| word != "--")
+            .skip(2)
+            .collect(),
+    };
     let root = Globals::augment_args(Command::new("dco")).disable_version_flag(true);
     let matches = root
         .no_binary_name(true)

@@ -275,6 +275,9 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
         // A shell that asks for candidates has no use for an error.
         Err(_) => return ExitCode::FAILURE,
     }
+    if let Some(answered) = complete::answer_docker(&args) {
+        return report::exit_code(answered);
+    }
     let invocation = argv::Invocation::of(args);
     if invocation.asks_for_plugin_metadata() {
         return report::exit_code(report::print(version::PLUGIN_METADATA));

@@ -57,3 +57,30 @@ fn verbs_flags_and_values_complete() {
     assert_eq!(candidates(&project, &["up", "w"]), ["web", "worker"]);
     assert_eq!(candidates(&project, &["--profile", "f"]), ["far"]);
 }
+
+#[test]
+fn the_docker_cli_gets_candidates_as_from_its_other_plugins() {
+    let project = Project::offline("docker-asks").file(
+        "stack.yaml",
+        "services: {web: {image: a}, worker: {image: a, profiles: [far]}}",
+    );
+    let asks = |words: &[&str]| project.dco(words).ok().stdout;
+    assert_eq!(
+        asks(&["__complete", "compose", "-f", "stack.yaml", "exec", ""]),
+        "web\nworker\n:4\n"
+    );
+    assert_eq!(
+        asks(&["__complete", "compose", "vers"]),
+        "version\tShow the version\n:4\n"
+    );
+    assert_eq!(
+        asks(&["__completeNoDesc", "version", "--sho"]),
+        "--short\n:4\n"
+    );
+    assert_eq!(asks(&["__completeNoDesc", "vers"]), "version\n:4\n");
+    assert_eq!(
+        asks(&["__complete", "-f", "stack.yaml", "up", "wo"]),
+        "worker\n:4\n"
+    );
+    assert_eq!(asks(&["__complete"]).lines().last(), Some(":4"));
+}

@@ -32,7 +32,9 @@ pub fn plain(event: &Event, wording: Wording, dry_run: bool) -> Option<String> {
             }
             let line = match has_state(resource, text) {
                 _ if wording == Wording::Five => {
-                    format!("{} {text} {details}", name_of_five(resource, text))
+                    // What 2 says in one text is 5's text and its details.
+                    let text = text.replacen("Skipped - ", "Skipped ", 1);
+                    format!("{} {text} {details}", name_of_five(resource, &text))
                 }
                 true if details.is_empty() => format!("{resource}  {text}"),
                 true => format!("{resource}  {text}: {details}"),
