@@ -159,6 +159,10 @@ fn explain(gate: &Gate, verdict: &Verdict) -> Diagnostic {
         Verdict::Failed(failure) if gate.strength == Strength::Optional => Diagnostic::error(
             format!("optional dependency \"{dependency}\" failed to start: {failure}"),
         ),
+        Verdict::Failed(failure @ Failure::Unseen { .. }) => {
+            Diagnostic::error(format!("{}: {failure}", gate.target()))
+                .hint("pull `busybox` there, or give it a healthcheck and wait for that")
+        }
         Verdict::Failed(failure) => {
             Diagnostic::error(format!("dependency failed to start: {failure}"))
         }

@@ -109,7 +109,7 @@ pub enum Answer {
     Yes,
     /// There is nothing to ask for: the image declares no port.
     NothingToAsk,
-    /// Nobody here can tell: the engine is on another machine, and the image has no shell.
+    /// Nobody here can tell: the engine is on another machine, and no image there has a shell.
     Unseen,
 }
 
@@ -191,7 +191,6 @@ fn of_one(gate: &Gate, replica: &Observation) -> Verdict {
                 match replica.answer {
                     Answer::No => Verdict::Pending,
                     Answer::Yes | Answer::NothingToAsk => Verdict::Ready,
-                    Answer::Unseen if gate.strength == Strength::Soft => Verdict::Ready,
                     Answer::Unseen => Verdict::Failed(Failure::Unseen {
                         container: container(),
                     }),
@@ -239,7 +238,7 @@ impl fmt::Display for Failure {
             }
             Self::Unseen { container } => write!(
                 f,
-                "what container {container} listens on cannot be seen: the engine is on another machine, and the image has no shell"
+                "what container {container} listens on cannot be seen: the engine is on another machine, the image has no shell, and no image there has one that could look"
             ),
             Self::Gone { container } => write!(f, "container {container} is gone"),
         }
@@ -286,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_can_see_passes_softly_and_fails_where_the_file_asks_for_it() {
+    fn what_nobody_can_see_is_never_called_ready() {
         let unseen = Observation {
             container: "a-db-1".into(),
             life: Life::Running,
@@ -298,12 +297,11 @@ mod tests {
             let gate = gate(Condition::Listening(vec![PortTarget::tcp(5432)]), strength);
             verdict(&gate, std::slice::from_ref(&unseen), S(0), SOFT_LIMIT)
         };
-        assert_eq!(of(Strength::Soft), Verdict::Ready);
-        let container = "a-db-1".to_owned();
-        assert_eq!(
-            of(Strength::Declared),
-            Verdict::Failed(Failure::Unseen { container })
-        );
+        // A soft gate that fails is a warning, and lets its dependent start.
+        for strength in [Strength::Soft, Strength::Declared] {
+            let container = "a-db-1".to_owned();
+            assert_eq!(of(strength), Verdict::Failed(Failure::Unseen { container }));
+        }
     }
 
     #[test]

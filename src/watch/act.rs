@@ -157,15 +157,11 @@ async fn sync_by_engine(
     paths: BTreeMap<PathBuf, PathBuf>,
     synced: &mut Synced,
 ) {
-    let (mut copied, mut removed) = (BTreeMap::new(), Vec::new());
-    for (inside, outside) in paths {
-        match outside.symlink_metadata() {
-            // A file stands where its folder was: that takes the folder's place, and all of it.
-            Err(error) if error.kind() == ErrorKind::NotADirectory => {}
-            Err(_) => removed.push(inside),
-            Ok(_) => drop(copied.insert(inside, outside)),
-        }
-    }
+    let is_there = |outside: &PathBuf| outside.symlink_metadata().is_ok();
+    let (copied, gone): (BTreeMap<_, _>, BTreeMap<_, _>) = paths
+        .into_iter()
+        .partition(|(_, outside)| is_there(outside));
+    let removed: Vec<PathBuf> = gone.keys().cloned().collect();
     // Before the copy, which may need the room; once more after it where a file stood in the way
     // that only the copy takes away.
     let undone = removal(engine, members, &removed).await;
@@ -190,10 +186,15 @@ async fn sync_by_engine(
     let able = able.filter(|one| !is_among(&synced.failed, one));
     let (again, others): (Vec<_>, Vec<_>) = able.partition(|one| is_among(&undone, one));
     synced.failed.extend(removal(engine, &others, &later).await);
-    removed.append(&mut later);
-    synced
-        .failed
-        .extend(removal(engine, &again, &removed).await);
+    // Where a file stands now in its folder's place, the folder's content went with it.
+    let is_below_file = |outside: &PathBuf| {
+        let found = outside.symlink_metadata();
+        found.is_err_and(|error| error.kind() == ErrorKind::NotADirectory)
+    };
+    let still = gone.into_iter();
+    let still = still.filter(|(_, outside)| !is_below_file(outside));
+    later.extend(still.map(|(inside, _)| inside));
+    synced.failed.extend(removal(engine, &again, &later).await);
 }
 
 /// Removes paths in members that run; those where that failed.
@@ -265,6 +266,7 @@ async fn remove(engine: &Engine, member: &Member, paths: &[PathBuf]) -> Result<(
     {
         left.retain(|path| inside.remove(path).is_err());
     }
+    let mut result = Ok(());
     for paths in left.chunks(PATHS_PER_REMOVAL) {
         let words = ["rm", "-rf", "--"].map(str::to_owned).into_iter();
         let paths = paths.iter().map(|path| path.to_string_lossy().into_owned());
@@ -273,9 +275,10 @@ async fn remove(engine: &Engine, member: &Member, paths: &[PathBuf]) -> Result<(
             user: "0".to_owned(),
             ..Hook::default()
         };
-        run(engine, member, &hook, &|_| {}).await?;
+        // One that cannot be removed is no reason to leave the others.
+        result = result.and(run(engine, member, &hook, &|_| {}).await);
     }
-    Ok(())
+    result
 }
 
 /// Runs a hook's command in a container and waits for its end; `said` is told each line that it says.

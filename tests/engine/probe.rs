@@ -14,7 +14,7 @@ use dco::name::ContainerId;
 use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::Project;
+use crate::support::{PATIENCE, Project, engine as engine_api, late, until};
 
 fn engine() -> Engine {
     Engine::from_environment(&Selection::default(), &DockerConfig::default()).expect("an address")
@@ -490,6 +490,43 @@ fn an_engine_elsewhere_is_asked_through_a_program_in_the_container() {
         late.sort_by(f64::total_cmp);
         // How late is the benchmark's matter; never early is what holds on any machine.
         assert!(late[0] > -5.0, "{late:?} ms");
+        relay.abort();
+    });
+}
+
+/// An image that holds one program: a server that opens its port late, and says when.
+fn without_a_shell(project: &Project) -> String {
+    let image = late::image(project);
+    let file = format!("services: {{db: {{image: {image}, build: .}}}}\n");
+    project.write("compose.yaml", &file);
+    project.dco(&["build"]).ok();
+    image
+}
+
+#[test]
+fn an_engine_elsewhere_is_asked_through_a_helper_where_the_image_has_no_shell() {
+    block_on(async {
+        let (engine, relay) = remote().await;
+        let stage = Stage::on(engine, "gatebare").await;
+        let image = without_a_shell(&stage.project);
+        let body = ContainerCreateBody {
+            image: Some(image),
+            cmd: Some(vec!["2500".to_owned()]),
+            ..ContainerCreateBody::default()
+        };
+        let subject = stage.start(body).await;
+        let waited = stage
+            .wait(&port(5432), std::slice::from_ref(&subject))
+            .await;
+        let ready = now();
+        assert_eq!(waited.verdict, Verdict::Ready);
+        let said = stage.log(&subject).await;
+        let opened: f64 = said.lines().last().unwrap().parse().unwrap();
+        assert!(ready > opened / 1e9, "{ready} and {opened}");
+        let label = format!("dev.dco.looks-at={}", subject.id);
+        until(PATIENCE, "the helper's end", || {
+            engine_api::containers(&label).is_empty().then_some(())
+        });
         relay.abort();
     });
 }

@@ -1,8 +1,8 @@
 //! When `up -d` returns, on a real engine.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::support::{Project, until};
+use crate::support::Project;
 
 const SILENT: &str = "\
 services:
@@ -99,27 +99,7 @@ services:
 #[test]
 fn an_interrupt_ends_the_wait_for_a_published_port() {
     let project = Project::new("interrupt").file("compose.yaml", SILENT);
-    let said = project.path("said");
-    let mut up = project
-        .command(&["up", "-d"])
-        .stderr(std::fs::File::create(&said).expect("a file"))
-        .spawn()
-        .expect("dco runs");
-    until(
-        Duration::from_secs(30),
-        "the container to be started",
-        || {
-            let text = std::fs::read_to_string(&said).unwrap_or_default();
-            text.contains("web-1  Started").then_some(())
-        },
-    );
-    let begun = Instant::now();
-    let pid = rustix::process::Pid::from_child(&up);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("a signal");
-    let status = until(Duration::from_secs(20), "dco to end", || {
-        up.try_wait().expect("its status")
-    });
-    assert_eq!(status.code(), Some(130));
-    let took = begun.elapsed();
+    let (code, took) = project.interrupt(&["up", "-d"], "web-1  Started");
+    assert_eq!(code, 130);
     assert!(took < Duration::from_secs(2), "{took:?}");
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::support::proxy::Recorder;
 use crate::support::{PATIENCE, Project, Terminal, engine, until};
 
 /// Says at its start whether the database that opens late is open.
@@ -216,22 +217,17 @@ fn a_strict_wait_that_expires_is_a_failure() {
 #[test]
 fn an_interrupt_ends_the_wait_for_a_gate() {
     let project = Project::new("gatestop").file("compose.yaml", &NEVER.replace("TIME", "600s"));
-    let said = project.path("said");
-    let mut up = project
-        .command(&["up", "-d"])
-        .stderr(std::fs::File::create(&said).unwrap())
-        .spawn()
-        .unwrap();
-    until(PATIENCE, "the wait", || {
-        let text = std::fs::read_to_string(&said).unwrap_or_default();
-        text.contains("db:5432  Waiting").then_some(())
-    });
-    let begun = Instant::now();
-    let pid = rustix::process::Pid::from_child(&up);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-    let status = until(PATIENCE, "dco to end", || up.try_wait().unwrap());
-    let took = begun.elapsed();
-    assert_eq!(status.code(), Some(130));
+    let engine = Recorder::listen(&project);
+    let project = project.env("DOCKER_HOST", &engine.host());
+    let (code, took) = project.interrupt(&["up", "-d"], "db:5432  Waiting");
+    assert_eq!(code, 130);
+    // Nothing is asked of the engine any more: its last call was the start of what was waited for.
+    let calls = engine.take();
+    let last = calls.iter().rfind(|call| !call.starts_with("GET "));
+    assert!(
+        last.is_some_and(|call| call.ends_with("/start")),
+        "{calls:?}"
+    );
     // 200 ms on a machine that has nothing else to do.
     assert!(took < Duration::from_secs(2), "{took:?}");
     assert_eq!(state(&project, "db"), "running");

@@ -6,33 +6,14 @@
 
 #![allow(clippy::print_stdout, reason = "what these measure is worth reading")]
 
-use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::support::late::image;
 use crate::support::{PATIENCE, Project, engine, until};
 use crate::tap::Tap;
 
 /// As often the server opens its port.
 const ROUNDS: usize = 30;
-
-/// Builds the server, and an image that holds nothing else; its name.
-fn image(project: &Project) -> String {
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/late/server.c");
-    let built = Command::new("cc")
-        .args(["-static", "-O", "-o"])
-        .arg(project.path("late"))
-        .arg(source)
-        .status();
-    assert!(
-        built.is_ok_and(|status| status.success()),
-        "a static C compiler"
-    );
-    project.write(
-        "Dockerfile",
-        "FROM scratch\nCOPY late /late\nENTRYPOINT [\"/late\"]\n",
-    );
-    format!("{}-late", project.name())
-}
 
 /// The compose file of one round: `web` names `db` in its environment only.
 fn file(image: &str, args: &str, more: &str) -> String {
@@ -146,15 +127,13 @@ fn a_port_on_the_loopback_interface_does_not_count() {
 }
 
 /// The same with an engine whose processes are not to be seen from here: another machine's.
-#[test]
-fn a_remote_engine_is_almost_as_exact() {
+fn far(what: &str, dockerfile: Option<&str>) {
     let project = Project::new("exactfar");
     let tap = Tap::tcp();
     let image = image(&project);
-    project.write(
-        "Dockerfile",
-        "FROM busybox\nCOPY late /late\nENTRYPOINT [\"/late\"]\n",
-    );
+    if let Some(text) = dockerfile {
+        project.write("Dockerfile", text);
+    }
     let dco = env!("CARGO_BIN_EXE_dco");
     let script = format!(
         "hostname elsewhere; exec {dco} -H {} up -d --no-settle",
@@ -178,8 +157,19 @@ fn a_remote_engine_is_almost_as_exact() {
             .ok();
         gap(&project, &tap)
     });
-    let (least, median, most) = measured("a remote engine", gaps.collect());
+    let (least, median, most) = measured(what, gaps.collect());
     assert!(least >= 0.0 && median <= 150.0 && most <= 400.0);
+}
+
+#[test]
+fn a_remote_engine_is_almost_as_exact() {
+    let with_shell = "FROM busybox\nCOPY late /late\nENTRYPOINT [\"/late\"]\n";
+    far("a remote engine", Some(with_shell));
+}
+
+#[test]
+fn a_remote_engine_and_an_image_without_a_shell_too() {
+    far("a remote engine, no shell", None);
 }
 
 #[test]
@@ -292,24 +282,11 @@ services:
     x-dco: {wait: ['db:5432'], timeout: 600s}
 ";
     let project = Project::new("atonce").file("compose.yaml", text);
-    let said = project.path("said");
     let mut worst = Duration::ZERO;
     for _ in 0..5 {
-        let mut up = project
-            .command(&["up", "-d"])
-            .stderr(std::fs::File::create(&said).unwrap())
-            .spawn()
-            .unwrap();
-        until(PATIENCE, "the wait", || {
-            let text = std::fs::read_to_string(&said).unwrap_or_default();
-            text.contains("db:5432  Waiting").then_some(())
-        });
-        let begun = Instant::now();
-        let pid = rustix::process::Pid::from_child(&up);
-        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
-        let status = until(PATIENCE, "dco to end", || up.try_wait().unwrap());
-        worst = worst.max(begun.elapsed());
-        assert_eq!(status.code(), Some(130));
+        let (code, took) = project.interrupt(&["up", "-d"], "db:5432  Waiting");
+        assert_eq!(code, 130);
+        worst = worst.max(took);
     }
     println!("from the interrupt to the end: {worst:?} at the most");
     assert!(worst <= Duration::from_millis(200));

@@ -10,6 +10,7 @@ pub mod debian;
 pub mod engine;
 pub mod faults;
 pub mod http;
+pub mod late;
 pub mod project;
 pub mod proxy;
 pub mod registry;

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{Terminal, engine};
+use super::{PATIENCE, Terminal, engine, until};
 
 /// No invocation of a test may run longer than this.
 const LIMIT: Duration = Duration::from_secs(240);
@@ -182,6 +182,24 @@ impl Project {
             .output()
             .unwrap_or_else(|error| panic!("{line}: {error}"));
         Finished::new(line, output)
+    }
+
+    /// Starts `dco`, interrupts it once it has said something, and waits for its end: its exit code
+    /// and how long the end took.
+    #[track_caller]
+    pub fn interrupt(&self, args: &[&str], once_said: &str) -> (i32, Duration) {
+        let said = self.state().with_extension("interrupted");
+        let file = fs::File::create(&said).expect("a file");
+        let mut child = self.command(args).stderr(file).spawn().expect("dco");
+        until(PATIENCE, once_said, || {
+            let text = fs::read_to_string(&said).unwrap_or_default();
+            text.contains(once_said).then_some(())
+        });
+        let pid = rustix::process::Pid::from_child(&child);
+        let begun = Instant::now();
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("a signal");
+        let status = until(PATIENCE, "its end", || child.try_wait().expect("its end"));
+        (status.code().unwrap_or(-1), begun.elapsed())
     }
 
     /// The project's containers, running or not, as the engine lists them.

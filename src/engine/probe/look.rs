@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::exec::Tables;
+use super::helper::Helper;
 use super::listeners::{Listener, Scope, answers};
 use super::process::{Process, Pulse};
 use super::{Machine, Sight};
@@ -41,7 +42,9 @@ enum Way {
     },
     /// Have a program in the container print its tables.
     Exec(Box<Tables>),
-    /// There is no way: a remote engine and an image without a shell.
+    /// Have a container beside it print them: its image has no shell.
+    Helper(Box<Helper>),
+    /// There is no way: a remote engine, an image without a shell, and none that has one.
     None,
 }
 
@@ -114,7 +117,17 @@ impl Look {
             }
             self.way = self.second_best();
         }
-        match self.listeners(ports).await {
+        let had_a_way = !matches!(self.way, Way::None);
+        let mut found = self.listeners(ports).await;
+        // Only a wait is worth a container of its own, and one attempt.
+        if found.is_none()
+            && had_a_way
+            && let Some(mut helper) = Helper::beside(&self.engine, &self.sight.id).await
+        {
+            found = helper.next().await;
+            self.way = Way::Helper(Box::new(helper));
+        }
+        match found {
             Some(found) if answers(&found, ports, reach) => Answer::Yes,
             Some(_) => Answer::No,
             None => Answer::Unseen,
@@ -169,7 +182,15 @@ impl Look {
                     None
                 }
             },
+            Way::Helper(helper) => helper.next().await,
             Way::None => None,
+        }
+    }
+
+    /// Takes away what was made for looking.
+    pub(super) async fn end(&mut self) {
+        if let Way::Helper(helper) = std::mem::replace(&mut self.way, Way::None) {
+            helper.remove().await;
         }
     }
 

@@ -8,6 +8,7 @@
 #[cfg(target_os = "linux")]
 mod diag;
 mod exec;
+mod helper;
 mod http;
 mod listeners;
 mod look;
@@ -165,6 +166,7 @@ impl Prober {
             Verdict::Ready | Verdict::Cancelled => Vec::new(),
             _ => listeners_of(&mut watched, gate).await,
         };
+        join_all(watched.iter_mut().map(Watched::end)).await;
         Waited {
             verdict,
             took: begun.elapsed(),

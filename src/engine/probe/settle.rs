@@ -57,6 +57,7 @@ impl Prober {
                 settle::Return::Settled => peace.look(one, waited).await,
             };
             if let Some(done) = done {
+                one.end().await;
                 return done;
             }
             if !settling && !told && waited >= crate::gate::verdict::STILL_WAITING {
@@ -64,7 +65,10 @@ impl Prober {
                 (patience.still_waiting)(waited);
             }
             let news = tokio::select! {
-                () = patience.cancel.cancelled() => return Return::Cancelled,
+                () = patience.cancel.cancelled() => {
+                    join_all(watched.iter_mut().map(Watched::end)).await;
+                    return Return::Cancelled;
+                }
                 news = ears.news(&watched) => news,
                 () = tokio::time::sleep(pace(waited)) => continue,
             };

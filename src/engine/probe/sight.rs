@@ -202,7 +202,7 @@ impl Watched {
             Err(error) => Sight::missing(&self.sight.id, &error),
         };
         if sight.pid != self.sight.pid {
-            self.look = None;
+            self.end().await;
             self.answer = Answer::No;
         }
         self.sight = sight;
@@ -277,6 +277,13 @@ impl Watched {
     /// How often its policy has started it again.
     pub(super) fn restarts(&self) -> u64 {
         self.sight.restarts
+    }
+
+    /// Takes away what was made for looking.
+    pub(super) async fn end(&mut self) {
+        if let Some(mut look) = self.look.take() {
+            look.end().await;
+        }
     }
 
     async fn look(&mut self, reach: Reach) -> &mut Look {

@@ -234,38 +234,14 @@ fn shown(because: &Because) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::rules::tests::{exited, with_facts};
     use super::*;
 
     #[test]
     fn a_card_says_what_failed_what_it_said_and_what_to_do() {
-        let log: Vec<String> = [
-            "Traceback",
-            "connection to server at \"db\" (172.18.0.2), port 5432 failed: Connection refused",
-        ]
-        .map(str::to_owned)
-        .into();
-        let web = ServiceName::from("web");
-        let dependencies = [Neighbour {
-            service: "db".into(),
-            state: "running".into(),
-            gate: None,
-            answer: Answer::No,
-        }];
-        let facts = Facts {
-            service: Some(&web),
-            container: "app-web-1",
-            fate: Fate::Exited {
-                code: 1,
-                out_of_memory: false,
-                restarts: 0,
-            },
-            after: Duration::from_millis(330),
-            log: &log,
-            dependencies: &dependencies,
-            ..Facts::default()
-        };
+        let log = "Traceback\nconnection to server at \"db\" (172.18.0.2), port 5432 failed: Connection refused";
         assert_eq!(
-            card(&facts).to_string(),
+            with_facts(exited(1), ["", log], &[], |facts| card(facts).to_string()),
             "\
 error: service `web` exited with 1 after 0.3 s
          log:

@@ -11,7 +11,7 @@ mod host;
 mod network;
 mod program;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod texts;
 
 use regex::Regex;

@@ -6,7 +6,7 @@ use crate::gate::PortTarget;
 use crate::gate::verdict::Answer;
 use crate::name::ServiceName;
 
-fn exited(code: i64) -> Fate {
+pub(in crate::gate::card) fn exited(code: i64) -> Fate {
     Fate::Exited {
         code,
         out_of_memory: false,
@@ -14,8 +14,13 @@ fn exited(code: i64) -> Fate {
     }
 }
 
-/// The rule that explains an end with this code, engine error, log line and command.
-fn rule(fate: Fate, error: &str, log: &str, argv: &[&str]) -> &'static str {
+/// What is known of a service `web` that ended so, beside a `db` that runs and refuses.
+pub(in crate::gate::card) fn with_facts<T>(
+    fate: Fate,
+    [error, log]: [&str; 2],
+    argv: &[&str],
+    read: impl FnOnce(&Facts<'_>) -> T,
+) -> T {
     let web = ServiceName::from("web");
     let log: Vec<String> = log.lines().map(str::to_owned).collect();
     let argv: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
@@ -33,9 +38,17 @@ fn rule(fate: Fate, error: &str, log: &str, argv: &[&str]) -> &'static str {
         log: &log,
         argv: &argv,
         dependencies: &dependencies,
+        after: std::time::Duration::from_millis(330),
         ..Facts::default()
     };
-    explain(&facts).map_or("", |finding| finding.rule)
+    read(&facts)
+}
+
+/// The rule that explains an end with this code, engine error, log line and command.
+fn rule(fate: Fate, error: &str, log: &str, argv: &[&str]) -> &'static str {
+    with_facts(fate, [error, log], argv, |facts| {
+        explain(facts).map_or("", |finding| finding.rule)
+    })
 }
 
 #[test]
