@@ -24,8 +24,6 @@ pub struct Carried {
     pub volume: String,
     /// Where it is mounted.
     pub destination: String,
-    /// Whether it is mounted read-only.
-    pub read_only: bool,
 }
 
 /// The mounts of a host config.

@@ -306,7 +306,6 @@ fn anonymous_volumes_are_taken_over_where_the_image_or_the_service_has_one() {
     let volume = |name: &str, destination: &str| Carried {
         volume: name.repeat(64),
         destination: destination.into(),
-        read_only: false,
     };
     let mut old = ["1 /own", "2 /image", "3 /named", "4 /gone", "5 /other"]
         .map(|pair| pair.split_once(' ').unwrap())

@@ -37,7 +37,8 @@ impl Site<'_> {
     ) -> Result<(), Diagnostic> {
         let resource = Resource::Network(name.to_owned());
         let call = self.tools.engine.remove_network(id);
-        if step.cause == Cause::Requested {
+        // Others may be on it, and nothing of the project needs it gone.
+        if matches!(step.cause, Cause::Requested | Cause::NetworkRenamed(_)) {
             return self.removal(resource, call).await;
         }
         match call.await {

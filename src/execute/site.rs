@@ -287,7 +287,6 @@ impl<'a> Site<'a> {
                 .map(|mount| Carried {
                     volume: mount.name.clone(),
                     destination: mount.destination.clone(),
-                    read_only: false,
                 })
                 .collect(),
         )

@@ -131,15 +131,10 @@ impl<'a> Down<'a> {
                     && there.labels.get(label::NETWORK) == Some(key)
             });
             for there in there {
-                let on_it = |container: &Container| {
-                    container.networks.iter().any(|one| {
-                        one.id == there.id || (one.id.is_empty() && one.name == there.name)
-                    })
-                };
                 let after: Vec<StepId> = self
                     .removed
                     .iter()
-                    .filter(|(_, container)| on_it(container))
+                    .filter(|(_, container)| container.is_on(there))
                     .map(|(step, _)| *step)
                     .collect();
                 let action = Action::RemoveNetwork {

@@ -367,6 +367,12 @@ impl<'a> Fate<'a> {
     }
 }
 
+/// The services that a service knows under names of its own.
+pub(super) fn linked(service: &Service) -> impl Iterator<Item = &str> {
+    let links = service.links.iter();
+    links.map(|link| link.split(':').next().unwrap_or(link))
+}
+
 /// The services whose containers a service's containers are made with.
 pub(super) fn shares_with(service: &Service) -> impl Iterator<Item = &str> {
     let modes = [&service.network_mode, &service.ipc, &service.pid];

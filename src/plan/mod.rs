@@ -5,6 +5,7 @@
 //! earlier step's result, written in the plan as data: [`When`].
 
 mod action;
+mod attaching;
 pub mod bases;
 mod builder;
 mod diverge;
@@ -17,6 +18,7 @@ pub mod inspected;
 mod lifecycle;
 pub mod observed;
 mod recall;
+mod replacing;
 mod replicas;
 mod request;
 mod resources;
@@ -24,6 +26,7 @@ mod sections;
 mod show;
 mod up;
 mod wait;
+mod waiting;
 
 pub use action::*;
 pub use down::{DownImages, DownPolicy, DownVolumes, RemovePolicy, Running, down, remove};
@@ -123,6 +126,8 @@ pub enum Cause {
     Policy(String),
     /// A network it has to be on is missing from it.
     NetworkMissing(String),
+    /// The network of that key has another name in the file.
+    NetworkRenamed(String),
     /// A volume it has to mount is missing from it.
     MountMissing(String),
     /// A network or volume it uses is rebuilt.

@@ -51,6 +51,14 @@ pub struct Container {
     pub created: i64,
 }
 
+impl Container {
+    /// Whether it is attached to a network; one that never ran may know it only by its name.
+    pub fn is_on(&self, network: &Network) -> bool {
+        let mut own = self.networks.iter();
+        own.any(|one| one.id == network.id || (one.id.is_empty() && one.name == network.name))
+    }
+}
+
 /// The engine's word for what a container does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum State {

@@ -199,11 +199,7 @@ fn rebuild_network(
     let replaced = replaced(fates);
     let mut detached: Vec<StepId> = Vec::new();
     for container in &up.world.observed.containers {
-        let attached = container
-            .networks
-            .iter()
-            .any(|one| one.id == there.id || (one.id.is_empty() && one.name == there.name));
-        if !attached {
+        if !container.is_on(there) {
             continue;
         }
         let stop = up.stop(container, cause(), [], When::Always);

@@ -126,6 +126,7 @@ impl fmt::Display for Cause {
             Self::BuildInputChanged { input } => write!(f, "{input} changed"),
             Self::Policy(policy) => write!(f, "pull_policy {policy}"),
             Self::NetworkMissing(network) => write!(f, "not on network {network}"),
+            Self::NetworkRenamed(network) => write!(f, "network {network} has another name"),
             Self::MountMissing(volume) => write!(f, "volume {volume} not mounted"),
             Self::ResourceRebuilt(what) => write!(f, "{what} is rebuilt"),
             Self::Cascade(service) => write!(f, "{service} is replaced"),

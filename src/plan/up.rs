@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::builder::Builder;
-use super::fates::{Fate, Fates, ServiceFate, Trigger, decide, shares_with};
+use super::fates::{Fate, Fates, ServiceFate, Trigger, decide, linked, shares_with};
 use super::images::{self, Images};
 use super::observed::{Container, State};
 use super::replicas::is_up;
@@ -39,6 +39,8 @@ pub fn up(world: &World<'_>, policy: &UpPolicy) -> Result<Plan, Diagnostic> {
         stopped: BTreeMap::new(),
         freed_ports: Vec::new(),
         removed: BTreeMap::new(),
+        renames: BTreeMap::new(),
+        attached: BTreeMap::new(),
         disturbed: BTreeMap::new(),
         ends: BTreeMap::new(),
         gates: BTreeMap::new(),
@@ -62,6 +64,7 @@ pub fn up(world: &World<'_>, policy: &UpPolicy) -> Result<Plan, Diagnostic> {
     for (name, fate) in order() {
         up.service(name, fate, &fates);
     }
+    up.leave_renamed();
     if let Some(wait) = policy.wait {
         up.waits(wait, &fates);
     }
@@ -93,6 +96,10 @@ pub(super) struct Up<'a> {
     pub(super) freed_ports: Vec<StepId>,
     /// The removal that frees a name.
     pub(super) removed: BTreeMap<String, StepId>,
+    /// The steps that give a service's new containers their names.
+    pub(super) renames: BTreeMap<ServiceName, Vec<StepId>>,
+    /// The step that attaches a container that exists to the network of a key.
+    pub(super) attached: BTreeMap<(ContainerId, String), StepId>,
     /// The step that is done if a service's container is replaced or restarted after all.
     pub(super) disturbed: BTreeMap<ServiceName, StepId>,
     /// The steps after which a service runs.
@@ -226,11 +233,7 @@ impl<'a> Up<'a> {
         before.extend(self.images.of.get(name).into_iter().flatten());
         before.extend(self.images.mounted.get(name).into_iter().flatten());
         before.extend(self.resources.of(service));
-        let linked = service
-            .links
-            .iter()
-            .map(|link| link.split(':').next().unwrap_or(link));
-        for other in shares_with(service).chain(linked) {
+        for other in shares_with(service).chain(linked(service)) {
             let of = (ServiceName::from(other), 0)..=(ServiceName::from(other), u32::MAX);
             before.extend(self.created.range(of).map(|(_, step)| *step));
         }

@@ -109,3 +109,35 @@ networks:
     );
     project.dco(&["plan"]).ok();
 }
+
+#[test]
+fn a_network_with_another_name_is_joined_and_the_former_left() {
+    let project = Project::new("renamed");
+    let name = project.name().to_owned();
+    let file = |network: &str| {
+        format!(
+            "services:\n  web:\n    image: busybox\n    init: true\n    command: sleep 600\nnetworks:\n  default:\n    name: {name}_{network}\n"
+        )
+    };
+    project.write("compose.yaml", &file("old"));
+    project.dco(&["up", "-d"]).ok();
+    let before = project.inspect("web");
+    project.write("compose.yaml", &file("new"));
+    let up = project.dco(&["up", "-d"]).ok();
+    let after = project.inspect("web");
+    assert_eq!(before["Id"], after["Id"], "{}", up.stderr);
+    assert_eq!(after["State"]["Running"], true);
+    let networks = after["NetworkSettings"]["Networks"].as_object();
+    let networks: Vec<&String> = networks.expect("its networks").keys().collect();
+    assert_eq!(networks, [&format!("{name}_new")], "{}", up.stderr);
+    let removed = format!(" Network {name}_old  Removed\n");
+    // Docker 20.10 now and then forgets an endpoint.
+    let in_use = format!(" Network {name}_old  Resource is still in use\n");
+    assert!(
+        up.stderr.contains(&removed) || up.stderr.contains(&in_use),
+        "{}",
+        up.stderr
+    );
+    project.dco(&["plan"]).ok();
+    project.dco(&["restart", "web"]).ok();
+}

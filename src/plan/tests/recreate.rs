@@ -87,6 +87,24 @@ fn leftovers_are_no_replicas() {
 }
 
 #[test]
+fn who_links_to_a_replaced_service_starts_when_that_has_its_name() {
+    let mut stage = stage(&["db", "web"]).with(|s| {
+        s.depends("web", "db");
+        s.service("web").links = vec!["db:database".into()];
+    });
+    stage = stage.running();
+    stage.service("db").tty = true;
+    stage.service("web").tty = true;
+    let text = stage.up();
+    let line = |start: &str| text.lines().find(|line| line.contains(start)).unwrap();
+    let named = line("to app-db-1").split(' ').next().unwrap();
+    let start = line("start 312d6265772d_app-web-1");
+    let stop = line("stop app-web-1");
+    assert!(stop.split(' ').any(|word| word == named), "{text}");
+    assert!(start.split(' ').any(|word| word == named), "{text}");
+}
+
+#[test]
 fn who_shares_a_network_namespace_is_replaced_with_it() {
     let mut stage = stage(&["proxy", "web"]).with(|s| {
         s.depends("web", "proxy").restart = true;

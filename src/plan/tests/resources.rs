@@ -54,6 +54,44 @@ fn a_network_that_changed_is_rebuilt_around_who_is_on_it() {
 }
 
 #[test]
+fn a_network_that_has_another_name_now_is_left_and_removed() {
+    let mut stage = stage(&["db", "web"]).running();
+    stage.project.networks.get_mut("default").unwrap().name = "app_new".into();
+    stage.service("web").tty = true;
+    assert_eq!(
+        stage.up(),
+        "\
+#1 create network app_new  (missing)
+#2 create 312d6265772d_app-web-1  (config changed, fields unknown: made by Compose 2.40.3)  after #1
+#3 connect app-db-1 to default  (not on network default)  after #1
+#4 stop app-web-1  (replaced)  after #2
+#5 start 312d6265772d_app-web-1  (replaced)  after #4
+#6 remove app-web-1  (replaced)  after #5
+#7 rename 312d6265772d_app-web-1 to app-web-1  (replaced)  after #6
+#8 remove 312d6265772d_app-web-1  (if #4 #5 fails)
+#9 start app-web-1  (if #4 #5 fails)  after #8
+#10 disconnect app-db-1 from app_default  (network default has another name)  after #3
+#11 remove network app_default  (network default has another name)  after #6 #10
+"
+    );
+}
+
+#[test]
+fn a_network_of_another_name_stays_while_somebody_else_is_on_it() {
+    let mut stage = stage(&["db", "web"]).running();
+    stage.project.networks.get_mut("default").unwrap().name = "app_new".into();
+    stage.project.services.remove("web");
+    assert_eq!(
+        stage.up(),
+        "\
+#1 create network app_new  (missing)
+#2 connect app-db-1 to default  (not on network default)  after #1
+#3 disconnect app-db-1 from app_default  (network default has another name)  after #2
+"
+    );
+}
+
+#[test]
 fn a_container_that_lost_its_network_gets_it_back() {
     let mut stage = stage(&["web"]).with(|s| s.resources());
     stage.container("web", 1, State::Exited).networks.clear();
