@@ -33,6 +33,8 @@ pub enum Resource {
         /// The layer's short id.
         id: String,
     },
+    /// A project's files in a registry, by their reference there.
+    Artifact(String),
     /// A model, by its name in the file.
     Model(String),
     /// A gate: what is waited for, and by whom.
@@ -49,7 +51,7 @@ impl fmt::Display for Resource {
             Self::Image(name) => write!(f, "Image {name}"),
             Self::Service { name, .. } => write!(f, "{name}"),
             Self::Layer { id, .. } => write!(f, "{id}"),
-            Self::Model(name) => write!(f, "{name}"),
+            Self::Model(name) | Self::Artifact(name) => write!(f, "{name}"),
             Self::Gate(what) => write!(f, "Gate {what}"),
         }
     }

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use super::Context;
 use super::work::Fingerprints;
+use super::{Context, digests};
 use crate::compose::{self, Options, Request};
 use crate::convert::{Platforms, build_platforms};
 use crate::diagnostic::Diagnostic;
@@ -112,7 +112,7 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     let text = match part(args) {
         Some(part) => part(args, cx)?,
         None if args.no_interpolate => tree(args, cx)?,
-        None => project(args, cx)?,
+        None => project(args, cx).await?,
     };
     match &args.output {
         _ if args.quiet => {}
@@ -186,7 +186,7 @@ fn load(args: &Args, cx: &Context, names: &[String]) -> Result<Project> {
     })
 }
 
-fn project(args: &Args, cx: &Context) -> Result<String> {
+async fn project(args: &Args, cx: &Context) -> Result<String> {
     let mut project = load(args, cx, &args.services_wanted)?;
     let cwd = cx.load_request()?.cwd;
     match args.no_env_resolution {
@@ -197,7 +197,10 @@ fn project(args: &Args, cx: &Context) -> Result<String> {
         compose::container_names(&project)?;
     }
     if args.resolve_image_digests || args.lock_image_digests {
-        return Err(digests().into());
+        digests::resolve(&mut project, &cx.engine()?).await?;
+    }
+    if args.lock_image_digests {
+        project = digests::only_images(project);
     }
     let text = match args.format.as_deref() {
         // What nobody sees is not written either.
@@ -214,11 +217,6 @@ fn project(args: &Args, cx: &Context) -> Result<String> {
         Some(other) => bail!("unsupported format `{other}`: it is `yaml` or `json`"),
     };
     Ok(text.replace('$', "$$"))
-}
-
-fn digests() -> Diagnostic {
-    Diagnostic::error("image digests cannot be looked up yet")
-        .hint("`docker buildx imagetools inspect <image>` shows the digest of one")
 }
 
 /// The tree with its variables in it.

@@ -37,8 +37,8 @@ pub(super) fn volumes_to_rebuild(
     Ok(rebuild)
 }
 
-/// Asks a question whose default is no.
-fn ask(cx: &Context, question: &str) -> Result<bool> {
+/// Asks a question whose default is no; a pipe may answer it, too.
+pub(super) fn ask(cx: &Context, question: &str) -> Result<bool> {
     cx.reporter().settle()?;
     cx.reporter()
         .write_out(format!("{question} (y/N) ").as_bytes())?;

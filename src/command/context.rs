@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 
 use super::interactive::DetachKeys;
 use super::work::wording;
-use super::{Globals, Identity, preferences};
+use super::{Globals, Identity, preferences, remote};
 use crate::compose;
 use crate::engine::{DockerConfig, Engine, Selection, TlsFlags};
 use crate::event::Events;
@@ -27,6 +27,8 @@ pub struct Context {
     pub env: Environment,
     /// What standard input, output and error are.
     pub terminal: Terminal,
+    /// The files that were fetched for this command.
+    pub(super) fetched: std::cell::OnceCell<remote::Fetched>,
     reporter: Reporter,
     /// Looked up when something is said.
     wording: OnceLock<Wording>,
@@ -50,6 +52,7 @@ impl Context {
             verb: verb.to_owned(),
             env,
             terminal,
+            fetched: std::cell::OnceCell::new(),
             reporter,
             wording: OnceLock::new(),
         })

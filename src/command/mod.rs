@@ -31,6 +31,7 @@ mod containers;
 mod context;
 mod cp;
 mod create;
+mod digests;
 mod doctor;
 mod down;
 mod env;
@@ -58,6 +59,7 @@ mod pull;
 mod push;
 mod readiness;
 mod ready;
+mod remote;
 mod restart;
 mod rm;
 mod run;
@@ -216,7 +218,7 @@ const VERBS: &[Verb] = &[
     verb!(plan, "Show what `up` would do").own(),
     verb!(port, "Print the public port for a port binding"),
     verb!(ps, "List containers"),
-    verb!(publish, "Publish the project to a registry (not there)").hidden(),
+    verb!(publish, "Publish the project to a registry"),
     verb!(pull, "Pull the images of services"),
     verb!(push, "Push the images of services"),
     verb!(ready, "Wait until services, addresses and URLs are ready").own(),
@@ -311,6 +313,7 @@ fn dispatch(matches: &ArgMatches, cx: &Context) -> Result<ExitCode> {
         .enable_all()
         .build()?;
     let result = runtime.block_on(async {
+        remote::fetch(cx).await?;
         match verb.on_interrupt {
             OnInterrupt::WindDown => (verb.run)(matches, cx).await,
             OnInterrupt::Leave => tokio::select! {

@@ -111,6 +111,21 @@ pub(super) async fn built(
     }
 }
 
+/// Pushes what a project that is published is built from; what cannot be pushed is told.
+pub(super) async fn along(project: &Project, engine: &Engine, cx: &Context) -> Result<()> {
+    let events = cx.events();
+    let carrier = Carrier {
+        engine,
+        events: &events,
+    };
+    let failed = push(&wanted(project, &events), &carrier, (true, cx.at_once()?)).await;
+    for mut diagnostic in failed {
+        diagnostic.severity = crate::diagnostic::Severity::Warning;
+        cx.reporter().show(&diagnostic);
+    }
+    Ok(())
+}
+
 impl Args {
     /// The services that are meant.
     fn project(&self, cx: &Context) -> Result<Project> {

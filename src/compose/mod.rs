@@ -6,6 +6,7 @@
 //! and can be asked for the place and the origin of any value.
 
 mod aside;
+mod bundle;
 mod canonical;
 mod check_shape;
 mod consistency;
@@ -50,11 +51,13 @@ pub mod volumes;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+pub use bundle::{Beside, Mention, Mentions, mentions};
 pub use consistency::container_names;
 pub use environment::{resolve_files, resolve_labels, switches};
 pub use load::{load, load_name, load_tree};
 pub use project_name::normalize_name;
 pub use read::Disk;
+pub use remote::is_remote;
 pub use uninterpolated::Tree;
 
 /// What to load, and what with.

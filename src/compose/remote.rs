@@ -36,6 +36,11 @@ pub fn refuse(cx: &mut Context<'_>, path: &str, at: Span) -> Phase<()> {
     cx.halt(Diagnostic::error(message).at(cx.place(at)).hint(hint))
 }
 
+/// Whether a path leads to another machine.
+pub fn is_remote(path: &str) -> bool {
+    Remote::of(path).is_some()
+}
+
 impl Remote {
     /// Where a path leads, if not to this machine (BuildKit's `dfgitutil.ParseGitRef`).
     fn of(path: &str) -> Option<Self> {

@@ -9,6 +9,8 @@ use bollard::models::{
 use bollard::query_parameters as query;
 use http_body_util::BodyExt;
 use hyper::{Method, StatusCode};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::Engine;
 use super::error::{Error, Result};
@@ -33,6 +35,19 @@ pub enum Started {
     Now,
     /// It ran already.
     Already,
+}
+
+/// Podman's words for a container that ends and one that has ended, in Docker's.
+fn mend_state(container: &mut Value) {
+    let state = match container.get_mut("State") {
+        Some(Value::Object(state)) => state.get_mut("Status"),
+        state => state,
+    };
+    if let Some(Value::String(word)) = state
+        && word == "stopped"
+    {
+        *word = "exited".to_owned();
+    }
 }
 
 /// Which containers a list names.
@@ -113,6 +128,12 @@ impl Engine {
         which: Which,
         by: &Filters,
     ) -> Result<Vec<ContainerSummary>> {
+        if self.ping().await?.podman {
+            let call = Call::get("/containers/json")
+                .query("all", which == Which::All)
+                .query("filters", serde_json::json!(by));
+            return self.in_dockers_words(call).await;
+        }
         let options = query::ListContainersOptionsBuilder::default()
             .all(which == Which::All)
             .filters(&filters(by))
@@ -122,8 +143,26 @@ impl Engine {
 
     /// Everything about one container.
     pub async fn inspect_container(&self, id: &str) -> Result<ContainerInspectResponse> {
+        if self.ping().await?.podman {
+            let call = Call::get(format!("/containers/{id}/json"));
+            return self.in_dockers_words(call).await;
+        }
         let options = None::<query::InspectContainerOptions>;
         Ok(self.docker.inspect_container(id, options).await?)
+    }
+
+    /// An answer of Podman's, whose containers can be in states that Docker has no word for.
+    async fn in_dockers_words<T: DeserializeOwned>(&self, call: Call) -> Result<T> {
+        let name = call.name();
+        let mut answer: Value = self.transport.json(call).await?;
+        match &mut answer {
+            Value::Array(containers) => containers.iter_mut().for_each(mend_state),
+            container => mend_state(container),
+        }
+        serde_json::from_value(answer).map_err(|cause| Error::Unexpected {
+            call: name,
+            cause: Box::new(cause),
+        })
     }
 
     /// Creates a container, for a platform where one is given.
@@ -216,6 +255,8 @@ impl Engine {
         let condition = match until {
             Until::NotRunning => "not-running",
             Until::NextExit => "next-exit",
+            // Podman forgets the exit code with the container.
+            Until::Removed if self.ping().await?.podman => "next-exit",
             Until::Removed => "removed",
         };
         let call = Call::post(format!("/containers/{id}/wait")).query("condition", condition);
@@ -258,5 +299,25 @@ impl Engine {
         let name = call.name();
         let response = self.transport.call(call).await?;
         Ok(super::streams::Bytes::new(name, response.into_body()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn podmans_states_are_said_in_dockers_words() {
+        let mended = |mut container: Value| {
+            mend_state(&mut container);
+            container.to_string()
+        };
+        let json = |text: &str| serde_json::from_str(text).unwrap();
+        assert_eq!(mended(json(r#"{"State":"stopped"}"#)), r#"{"State":"exited"}"#);
+        assert_eq!(
+            mended(json(r#"{"State":{"Status":"stopped","ExitCode":3}}"#)),
+            r#"{"State":{"Status":"exited","ExitCode":3}}"#
+        );
+        assert_eq!(mended(json(r#"{"State":"running"}"#)), r#"{"State":"running"}"#);
     }
 }

@@ -30,6 +30,12 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 /// A connection, whatever it is made of, as hyper wants it.
 pub(super) struct Pipe(TokioIo<Box<dyn Stream>>);
 
+impl Pipe {
+    pub(super) fn of(stream: Box<dyn Stream>) -> Self {
+        Self(TokioIo::new(stream))
+    }
+}
+
 impl Connection for Pipe {
     fn connected(&self) -> Connected {
         Connected::new()
@@ -123,12 +129,12 @@ impl Dialer {
                 Box::new(self.ssh.open(&target).await?)
             }
         };
-        Ok(Pipe(TokioIo::new(stream)))
+        Ok(Pipe::of(stream))
     }
 }
 
 /// Gives up after [`CONNECT_LIMIT`].
-async fn limited<T>(connecting: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+pub(super) async fn limited<T>(connecting: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     match tokio::time::timeout(CONNECT_LIMIT, connecting).await {
         Ok(done) => done,
         Err(_) => Err(io::Error::new(
@@ -153,7 +159,7 @@ impl tower_service::Service<Uri> for Dialer {
 }
 
 /// Reads the files of a TLS endpoint.
-fn tls_connector(tls: &Tls) -> io::Result<TlsConnector> {
+pub(super) fn tls_connector(tls: &Tls) -> io::Result<TlsConnector> {
     use rustls::pki_types::pem::PemObject;
     use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 

@@ -79,7 +79,9 @@ fn refused_port(refusal: &str) -> Option<u16> {
         let digits: &str = lower[at + 1..]
             .split(|c: char| !c.is_ascii_digit())
             .next()?;
-        let follows_address = before.is_ascii_digit() || before == ']' || before == ':';
+        // Podman leaves out the address of all: `listen tcp4 :8000`.
+        let follows_address =
+            before.is_ascii_digit() || matches!(before, ']' | ':') || lower[..at].ends_with("tcp4 ");
         digits
             .parse()
             .ok()
@@ -156,6 +158,10 @@ mod tests {
             (
                 "Error starting userland proxy: listen tcp4 0.0.0.0:80: bind: address already in use",
                 Some(80),
+            ),
+            (
+                "cannot listen on the TCP port: listen tcp4 :8080: bind: address already in use",
+                Some(8080),
             ),
             (
                 "failed to set up container networking: failed to bind host port for [::]:5432:172.18.0.2:5432/tcp: address already in use",

@@ -19,6 +19,7 @@ mod logins;
 mod networks;
 mod observe;
 pub mod probe;
+mod registry;
 mod room;
 mod ssh;
 mod streams;
@@ -45,6 +46,7 @@ pub use observe::{
     Ending, Extent, Wanted, container, endings, exit_code, health, image, observe, since_1970,
     watch_project,
 };
+pub use registry::{Manifest, Registry, RegistryError, Trust, digest};
 pub use streams::{
     Bytes, Channel, Chunk, Framing, Hijacked, HijackedOutput, Input, LogLine, LogLines, LogRange,
     Message, Messages, Output,

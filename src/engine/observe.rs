@@ -237,9 +237,11 @@ pub fn container(found: ContainerSummary) -> Container {
     let mut networks: Vec<Attachment> = networks
         .unwrap_or_default()
         .into_iter()
-        .map(|(name, endpoint)| Attachment {
-            name,
-            id: NetworkId::from(endpoint.network_id.unwrap_or_default()),
+        .map(|(name, endpoint)| {
+            let id = endpoint.network_id.unwrap_or_default();
+            // Podman gives the name for the id: that is none.
+            let id = NetworkId::from(if id == name { String::new() } else { id });
+            Attachment { name, id }
         })
         .collect();
     networks.sort_by(|a, b| a.name.cmp(&b.name));

@@ -9,6 +9,7 @@ use dco::name::ImageId;
 use dco::project::{Build, FileObject, FileReference, Mapping, Project as Model, Service};
 use serde_json::Value;
 
+use crate::support::secrets::{KEY, TOKEN, none_in};
 use crate::support::{Project, engine};
 
 /// The service `web` of a project, with this build.
@@ -73,7 +74,9 @@ fn build(model: &Model, by: Builder) -> (Result<ImageId, BuildFailure>, String) 
         engine.build_image(&job, by).await
     });
     runtime.shutdown_background();
-    (result, said.into_inner().expect("its lock"))
+    let said = said.into_inner().expect("its lock");
+    none_in("build", &said);
+    (result, said)
 }
 
 fn image(id: &ImageId) -> Value {
@@ -240,10 +243,11 @@ fn secrets_reach_the_step_that_mounts_them_and_no_layer() {
     let project = Project::new("secret")
         .file(
             "Dockerfile",
-            "FROM busybox\nRUN --mount=type=secret,id=token test \"$(cat /run/secrets/token)\" = hidden\n\
-             RUN --mount=type=secret,id=key test \"$(cat /run/secrets/key)\" = in-a-file\n",
+            // Of what the steps say nothing but the length may show.
+            "FROM busybox\nRUN --mount=type=secret,id=token wc -c < /run/secrets/token\n\
+             RUN --mount=type=secret,id=key md5sum < /run/secrets/key && wc -c < /run/secrets/key\n",
         )
-        .file("key.txt", "in-a-file");
+        .file("key.txt", KEY);
     let mut asked = context(&project);
     asked.secrets = ["token", "key"]
         .map(|source| FileReference {
@@ -252,7 +256,7 @@ fn secrets_reach_the_step_that_mounts_them_and_no_layer() {
         })
         .into();
     let mut model = model(&project, asked);
-    model.environment = [("TOKEN".to_owned(), "hidden".to_owned())].into();
+    model.environment = [("TOKEN".to_owned(), TOKEN.to_owned())].into();
     model.secrets = [
         (
             "token".to_owned(),
@@ -272,6 +276,9 @@ fn secrets_reach_the_step_that_mounts_them_and_no_layer() {
     .into();
     let (result, said) = build(&model, Builder::BuildKit);
     result.unwrap_or_else(|error| panic!("{}\n{said}", error.diagnostic()));
+    for secret in [TOKEN, KEY] {
+        assert!(said.contains(&format!(" {}\n", secret.len())), "{said}");
+    }
 }
 
 #[test]

@@ -26,6 +26,7 @@ mod logs;
 mod menu;
 mod probe;
 mod providers;
+mod publish;
 mod pull;
 mod ready;
 mod recreate;

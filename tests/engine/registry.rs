@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::support::engine;
 use crate::support::project::{Finished, Project};
 use crate::support::registry::{PASSWORD, Registry, USER};
+use crate::support::secrets::WRONG;
 
 const FILE: &str = "\
 services:
@@ -58,19 +59,11 @@ impl Stage {
         folder.to_owned()
     }
 
-    /// Runs dco, and sees to it that no secret shows.
     #[track_caller]
     fn dco(&self, config: &str, args: &[&str]) -> Finished {
         let mut all = vec!["--config", config];
         all.extend(args);
-        let done = self.project.dco(&all);
-        let encoded = STANDARD.encode(format!("{USER}:{PASSWORD}"));
-        for secret in [PASSWORD, "wrong-secret", encoded.as_str()] {
-            for said in [&done.stdout, &done.stderr] {
-                assert!(!said.contains(secret), "`{}` tells a secret", done.line);
-            }
-        }
-        done
+        self.project.dco(&all)
     }
 
     /// Takes both names of the image from the engine.
@@ -146,7 +139,7 @@ fn who_is_logged_in_pushes_pulls_and_builds_whatever_the_password() {
 fn who_is_not_logged_in_is_told_what_to_do() {
     let stage = Stage::new();
     let address = stage.registry.address();
-    let wrong = stage.login("wrong", "wrong-secret");
+    let wrong = stage.login("wrong", WRONG);
     stage.dco("none", &["build", "app"]).ok();
     for verb in ["push", "pull"] {
         let done = stage.dco(&wrong, &[verb, "app"]).exits(1);

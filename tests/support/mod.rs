@@ -14,6 +14,7 @@ pub mod late;
 pub mod project;
 pub mod proxy;
 pub mod registry;
+pub mod secrets;
 pub mod sshd;
 pub mod terminal;
 pub mod tls;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{PATIENCE, Terminal, engine, until};
+use super::{PATIENCE, Terminal, engine, secrets, until};
 
 /// No invocation of a test may run longer than this.
 const LIMIT: Duration = Duration::from_secs(240);
@@ -254,13 +254,20 @@ impl Drop for Project {
 }
 
 impl Finished {
+    /// # Panics
+    ///
+    /// When it shows a secret of the tests: whatever a test is about, none may.
+    #[track_caller]
     fn new(line: String, output: Output) -> Self {
-        Self {
+        let finished = Self {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
             line,
-        }
+        };
+        secrets::none_in(&finished.line, &finished.stdout);
+        secrets::none_in(&finished.line, &finished.stderr);
+        finished
     }
 
     /// The same, where it ended with 0; else a panic that shows everything.

@@ -1,9 +1,13 @@
 //! A registry of its own on loopback, which asks for a name and a password.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 use super::{debian, free_port};
 
@@ -53,6 +57,37 @@ impl Registry {
             std::thread::sleep(Duration::from_millis(5));
         }
         registry
+    }
+
+    /// Docker's configuration of who may come in.
+    pub fn config(&self) -> String {
+        let auth = STANDARD.encode(format!("{USER}:{PASSWORD}"));
+        format!(
+            r#"{{"auths": {{"{}": {{"auth": "{auth}"}}}}}}"#,
+            self.address
+        )
+    }
+
+    /// What it answers to who may come in.
+    #[track_caller]
+    pub fn get(&self, path: &str) -> Vec<u8> {
+        let auth = STANDARD.encode(format!("{USER}:{PASSWORD}"));
+        let request = format!(
+            "GET {path} HTTP/1.0\r\nAuthorization: Basic {auth}\r\nAccept: */*\r\n\
+             Accept: application/vnd.oci.image.manifest.v1+json\r\n\
+             Accept: application/vnd.docker.distribution.manifest.v2+json\r\n\r\n"
+        );
+        let mut stream = TcpStream::connect(&self.address).expect("the registry");
+        stream.write_all(request.as_bytes()).expect("a request");
+        let mut raw = Vec::new();
+        stream.read_to_end(&mut raw).expect("an answer");
+        assert!(
+            raw.starts_with(b"HTTP/1.0 200"),
+            "{}",
+            String::from_utf8_lossy(&raw)
+        );
+        let end = raw.windows(4).position(|four| four == b"\r\n\r\n");
+        raw[end.expect("a head") + 4..].to_vec()
     }
 
     /// Its host and port.

@@ -25,8 +25,10 @@ impl Context {
             ),
             (directory, old) => directory.or(old.as_ref()),
         };
+        let fetched = self.fetched.get();
+        let here = |file: &String| fetched.and_then(|it| it.get(file)).unwrap_or(file).clone();
         Ok(Request {
-            files: globals.file.clone(),
+            files: globals.file.iter().map(here).collect(),
             project_directory: directory.map(|path| path.display().to_string()),
             project_name: globals.project_name.clone(),
             profiles: globals.profile.clone(),

@@ -77,7 +77,7 @@ fn is_of_providers(text: &str) -> bool {
 fn has_state(resource: &Resource, text: &str) -> bool {
     match resource {
         Resource::Service { .. } => matches!(text, "Building" | "Built") || is_of_providers(text),
-        Resource::Layer { .. } => false,
+        Resource::Layer { .. } | Resource::Artifact(_) => false,
         _ => true,
     }
 }

@@ -204,6 +204,7 @@ impl Tree {
                 Resource::Image(_) | Resource::Service { .. } => "image",
                 Resource::Layer { .. } => "layer",
                 Resource::Gate(_) => "gate",
+                Resource::Artifact(_) => "artifact",
                 Resource::Model(_) => "model",
             };
             *counts.entry((kind, task.text.as_str())).or_default() += 1;
