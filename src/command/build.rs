@@ -7,15 +7,15 @@ use anyhow::Result;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use super::Context;
 use super::builds::Builds;
-use crate::convert::{BuildOptions, Platforms, image_name};
+use super::{Context, bake};
+use crate::convert::{BuildOptions, Output, Platforms, image_name};
 use crate::diagnostic::Diagnostic;
 use crate::event::{Event, Resource, Status};
 use crate::name::{ImageId, ServiceName};
 use crate::plan::bases::Bases;
 use crate::project::{Along, Project, SshKey};
-use crate::report::Exit;
+use crate::report::{self, Exit, ProgressMode};
 
 /// Build the images of services
 #[derive(Debug, Default, clap::Args)]
@@ -31,17 +31,25 @@ pub struct Args {
     #[arg(long, value_name = "KEY=VALUE")]
     build_arg: Vec<String>,
 
-    /// Builder to use; the engine's own (`default`) is the only one that dco knows
+    /// Builder of buildx to use; by default the engine's own
     #[arg(long, value_name = "NAME")]
     builder: Option<String>,
 
-    /// Check the Dockerfiles only: needs docker buildx, and is not there
-    #[arg(long, hide = true)]
+    /// Check the Dockerfiles and build nothing, by docker buildx
+    #[arg(long)]
     check: bool,
 
-    /// Print the bake file: needs docker buildx, and is not there
-    #[arg(long, hide = true)]
+    /// Print the bake file that says the same, and build nothing
+    #[arg(long)]
     print: bool,
+
+    /// Attest where the images come from, by docker buildx
+    #[arg(long, value_name = "VALUE", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    provenance: Option<String>,
+
+    /// Attest what the images hold, by docker buildx
+    #[arg(long, value_name = "VALUE", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    sbom: Option<String>,
 
     /// Push the images when they are built
     #[arg(long)]
@@ -86,10 +94,6 @@ struct Ignored {
     no_rm: bool,
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     parallel: Option<String>,
-    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    provenance: Option<String>,
-    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    sbom: Option<String>,
     /// Plain is what a build's output is; the flag before the verb decides about the rest.
     #[arg(long, hide = true)]
     progress: Option<String>,
@@ -105,8 +109,6 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         true => Along::Dependencies,
         false => Along::Nothing,
     };
-    args.refuse()?;
-    args.warn(cx);
     // Contexts may be other services' images, so the whole file is at hand.
     let all = cx.load_model()?;
     let named = cx.narrow(all.clone(), &args.services, along)?;
@@ -122,6 +124,10 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     if wanted.is_empty() {
         cx.reporter()
             .show(&Diagnostic::warning("no services to build"));
+    }
+    let what = args.wants_buildx(cx, &named);
+    if args.print || what.is_some() {
+        return args.bake(cx, &named, (&builds, &wanted, what)).await;
     }
     let say = |name: &ServiceName, status, text: &str| {
         if args.quiet {
@@ -226,43 +232,66 @@ fn contexts(project: &Project, name: &ServiceName) -> impl Iterator<Item = Servi
 }
 
 impl Args {
-    /// Refuses what only docker buildx does.
-    fn refuse(&self) -> Result<()> {
-        let other = self.builder.as_deref();
-        let other = other.filter(|name| !matches!(*name, "" | "default"));
-        let (what, hint) = match (self.check, self.print, other) {
-            (true, ..) => (
-                "build --check".to_owned(),
-                "`docker buildx build --check .`",
-            ),
-            (_, true, _) => ("build --print".to_owned(), "`docker buildx bake --print`"),
-            (.., Some(name)) => (
-                format!("build --builder {name}"),
-                "`docker buildx bake --builder`",
-            ),
-            _ => return Ok(()),
-        };
-        Err(
-            Diagnostic::error(format!("`{what}` is not there: it needs docker buildx"))
-                .hint(format!(
-                    "{hint} does it; dco builds with the engine's own builder"
-                ))
-                .into(),
-        )
-    }
-
-    /// Says what is asked for in vain.
-    fn warn(&self, cx: &Context) {
-        for (given, name) in [
-            (&self.ignored.provenance, "--provenance"),
-            (&self.ignored.sbom, "--sbom"),
+    /// What only docker buildx does, in the words of the user; none where the engine's own builder
+    /// is enough.
+    fn wants_buildx(&self, cx: &Context, project: &Project) -> Option<String> {
+        let set = |value: &Option<String>| value.as_deref().is_some_and(|it| it != "false");
+        if let Some(builder) = self.builder(cx) {
+            return Some(format!("the builder `{builder}`"));
+        }
+        for (asked, flag) in [
+            (self.check, "`build --check`"),
+            (set(&self.provenance), "`build --provenance`"),
+            (set(&self.sbom), "`build --sbom`"),
         ] {
-            if given.as_deref().is_some_and(|given| given != "false") {
-                cx.reporter().show(&Diagnostic::warning(format!(
-                    "option '{name}' is ignored: the engine's own images carry no attestations"
-                )));
+            if asked {
+                return Some(flag.to_owned());
             }
         }
+        let attests = |value: &str| !matches!(value, "" | "false");
+        let builds = project.services.iter();
+        let mut builds = builds.filter_map(|(name, it)| Some((name, it.build.as_ref()?)));
+        let (name, _) = builds.find(|(_, it)| attests(&it.provenance) || attests(&it.sbom))?;
+        Some(format!("an attestation of service `{name}`"))
+    }
+
+    /// Another builder than the engine's own.
+    fn builder(&self, cx: &Context) -> Option<String> {
+        let given = self.builder.as_deref().filter(|name| !name.is_empty());
+        let given = given.or(cx.env.get("BUILDX_BUILDER"));
+        given.filter(|name| *name != "default").map(str::to_owned)
+    }
+
+    /// Prints the bake file, or has it baked.
+    async fn bake(
+        &self,
+        cx: &Context,
+        named: &Project,
+        (builds, wanted, what): (&Builds<'_>, &BTreeSet<ServiceName>, Option<String>),
+    ) -> Result<ExitCode> {
+        let output = match (self.check, self.push) {
+            (true, _) => Output::Check,
+            (false, true) => Output::Registry,
+            (false, false) => Output::Engine,
+        };
+        let wanted: Vec<ServiceName> = wanted.iter().cloned().collect();
+        let bake = builds.bake(&wanted, output)?;
+        if self.print {
+            report::print(&format!("{}\n", bake.text()))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let flags = bake::Flags {
+            builder: self.builder(cx),
+            provenance: self.provenance.clone(),
+            sbom: self.sbom.clone(),
+            progress: match (self.quiet, cx.style().progress) {
+                (true, _) | (false, ProgressMode::Quiet) => Some("quiet".to_owned()),
+                (false, ProgressMode::Plain) => Some("plain".to_owned()),
+                (false, ProgressMode::Json) => Some("rawjson".to_owned()),
+                (false, _) => None,
+            },
+        };
+        bake::bake(cx, named, &bake, (&flags, &what.unwrap_or_default())).await
     }
 
     fn options(&self) -> Result<BuildOptions> {

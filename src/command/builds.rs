@@ -7,9 +7,10 @@ use std::sync::{Mutex, PoisonError};
 use super::Context;
 use super::work::{Fingerprints, proxies};
 use crate::convert::{
-    BuildOptions, BuildSurroundings, Builder, ImageBuild, Stamp, image_build, image_name,
-    proxy_variables,
+    self, Bake, BuildOptions, BuildSurroundings, Builder, ImageBuild, Output, Stamp, image_build,
+    image_name, proxy_variables,
 };
+use crate::diagnostic::Diagnostic;
 use crate::engine::{
     BindMount, BuildFailure, BuildJob, BuildNumbers, Engine, Error, Recipes, recipe, steps,
 };
@@ -68,6 +69,18 @@ impl<'a> Builds<'a> {
     pub(super) fn quietly(mut self) -> Self {
         self.events = Events::new(drop);
         self
+    }
+
+    /// The bake file of the project's builds.
+    pub(super) fn bake(&self, wanted: &[ServiceName], output: Output) -> Result<Bake, Diagnostic> {
+        let around = BuildSurroundings {
+            options: &self.options,
+            // Bake knows no other.
+            builder: Builder::BuildKit,
+            proxy: &self.proxy,
+            stamp: &self.stamp,
+        };
+        convert::bake(self.project, wanted, &around, output)
     }
 
     /// What the builder is asked for a service.

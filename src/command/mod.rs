@@ -19,6 +19,7 @@ mod alpha;
 mod argv;
 mod attach;
 mod attached;
+mod bake;
 mod bridge;
 mod build;
 mod builds;

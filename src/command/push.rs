@@ -168,12 +168,19 @@ async fn push(
     carrier: &Carrier<'_>,
     (ignore, at_once): (bool, Option<usize>),
 ) -> Vec<Diagnostic> {
-    let pushes = wanted.iter().map(|&one| async move {
-        say(carrier.events, one, (Status::Working, "Pushing", ""));
-        (one, carrier.push(one.1).await)
-    });
-    let pushes: Vec<_> = pushes.collect();
-    let mut pushes = stream::iter(pushes).buffer_unordered(at_once.unwrap_or(usize::MAX));
+    // The names of one image share its layers: the second finds them there.
+    let images = wanted.chunk_by(|one, next| one.0 == next.0);
+    let pushes: Vec<_> = images
+        .map(|names| {
+            stream::iter(names).then(move |&one| async move {
+                say(carrier.events, one, (Status::Working, "Pushing", ""));
+                (one, carrier.push(one.1).await)
+            })
+        })
+        .map(Box::pin)
+        .collect();
+    let pushes = stream::iter(pushes).flatten_unordered(at_once);
+    let mut pushes = std::pin::pin!(pushes);
     let mut failed = Vec::new();
     while let Some((one, result)) = pushes.next().await {
         match result {

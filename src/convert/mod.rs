@@ -7,6 +7,7 @@
 //! The facts are those of Docker Compose 2.40.3 (`pkg/compose/create.go`) and of the Docker Engine
 //! API 1.41 to 1.53.
 
+mod bake;
 mod build;
 mod files;
 mod hook;
@@ -19,6 +20,7 @@ mod reference;
 mod resources;
 mod surroundings;
 
+pub use bake::{Bake, Output, bake};
 pub use build::{
     BuildOptions, BuildSurroundings, Builder, Cache, Dockerfile, ImageBuild, Pull, SecretSource,
     Source, image_build, is_remote,

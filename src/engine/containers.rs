@@ -313,11 +313,17 @@ mod tests {
             container.to_string()
         };
         let json = |text: &str| serde_json::from_str(text).unwrap();
-        assert_eq!(mended(json(r#"{"State":"stopped"}"#)), r#"{"State":"exited"}"#);
+        assert_eq!(
+            mended(json(r#"{"State":"stopped"}"#)),
+            r#"{"State":"exited"}"#
+        );
         assert_eq!(
             mended(json(r#"{"State":{"Status":"stopped","ExitCode":3}}"#)),
             r#"{"State":{"Status":"exited","ExitCode":3}}"#
         );
-        assert_eq!(mended(json(r#"{"State":"running"}"#)), r#"{"State":"running"}"#);
+        assert_eq!(
+            mended(json(r#"{"State":"running"}"#)),
+            r#"{"State":"running"}"#
+        );
     }
 }

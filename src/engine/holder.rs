@@ -80,8 +80,9 @@ fn refused_port(refusal: &str) -> Option<u16> {
             .split(|c: char| !c.is_ascii_digit())
             .next()?;
         // Podman leaves out the address of all: `listen tcp4 :8000`.
-        let follows_address =
-            before.is_ascii_digit() || matches!(before, ']' | ':') || lower[..at].ends_with("tcp4 ");
+        let follows_address = before.is_ascii_digit()
+            || matches!(before, ']' | ':')
+            || lower[..at].ends_with("tcp4 ");
         digits
             .parse()
             .ok()

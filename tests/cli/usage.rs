@@ -179,30 +179,11 @@ fn what_a_user_prefers_is_read_and_a_variable_comes_first() {
 #[test]
 fn what_is_not_there_says_so_and_what_comes_near() {
     let project = Project::offline("absent").file("compose.yaml", "services: {a: {build: .}}\n");
-    for (args, said) in [
-        (
-            &["build", "--check"][..],
-            "error: `build --check` is not there: it needs docker buildx\n",
-        ),
-        (
-            &["build", "--print"],
-            "error: `build --print` is not there: it needs docker buildx\n",
-        ),
-        (
-            &["build", "--builder", "far"],
-            "error: `build --builder far` is not there: it needs docker buildx\n",
-        ),
-        (
-            &["bridge", "convert", "--output", "out"],
-            "error: `bridge convert --output out` is not there: dco converts nothing to Kubernetes\n",
-        ),
-        (
-            &["publish", "--app", "-y", "me/app:1"],
-            "error: cannot publish to `me/app:1`: dco publishes no projects\n",
-        ),
-    ] {
-        let done = project.dco(args).exits(1);
-        assert!(done.stderr.starts_with(said), "{}", done.stderr);
-        assert!(done.stderr.contains("hint: "), "{}", done.stderr);
-    }
+    let done = project
+        .dco(&["bridge", "convert", "--output", "out"])
+        .exits(1);
+    let said =
+        "error: `bridge convert --output out` is not there: dco converts nothing to Kubernetes\n";
+    assert!(done.stderr.starts_with(said), "{}", done.stderr);
+    assert!(done.stderr.contains("hint: "), "{}", done.stderr);
 }

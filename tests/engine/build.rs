@@ -152,3 +152,76 @@ fn what_a_builder_said_last_outlives_the_live_tree() {
     let piped = project.dco(&["up", "-d"]).exits(1);
     assert!(!piped.stderr.contains("output:"), "{}", piped.stderr);
 }
+
+#[test]
+fn the_bake_file_is_printed_and_nothing_built() {
+    let project = Project::new("print")
+        .file(
+            "compose.yaml",
+            "services:\n  web: {build: {context: ., args: {A: '1'}}}\n",
+        )
+        .file("Dockerfile", "FROM busybox\n");
+    let done = project.dco(&["build", "--print"]).ok();
+    let file: serde_json::Value = serde_json::from_str(&done.stdout).expect("JSON");
+    let web = &file["target"]["web"];
+    assert_eq!(web["context"], project.dir().display().to_string());
+    assert_eq!(web["args"]["A"], "1");
+    assert_eq!(web["output"][0], "type=docker");
+    assert_eq!(file["group"]["default"]["targets"][0], "web");
+    assert!(engine::images(&project.label()).is_empty());
+}
+
+#[test]
+fn what_only_buildx_does_is_given_to_it_and_without_it_an_error_names_it() {
+    let project = Project::new("bake")
+        .file("compose.yaml", "services:\n  web: {build: .}\n")
+        .file("Dockerfile", "FROM busybox\n")
+        // Looked for before any that is installed.
+        .file(
+            "docker/cli-plugins/docker-buildx",
+            "#!/bin/sh\ncat > \"$FILE\"; echo \"$@\"; exit $CODE\n",
+        );
+    let program = project.path("docker/cli-plugins/docker-buildx");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&program, mode).expect("a program");
+    let at = |name: &str| project.path(name).display().to_string();
+    let (config, file) = (at("docker"), at("baked.json"));
+    let bake = |code: &str, args: &[&str]| {
+        let mut command = project.command(&["--config", &config, "build"]);
+        command.args(args).env("FILE", &file).env("CODE", code);
+        project.finish(command, "")
+    };
+    let dir = project.dir().display().to_string();
+    for (args, said) in [
+        (&["--check"][..], String::new()),
+        (
+            &["--sbom", "--provenance=mode=max"],
+            " --sbom=true --provenance=mode=max".to_owned(),
+        ),
+        (&["--builder", "far"], " --builder far".to_owned()),
+    ] {
+        let done = bake("0", args).ok();
+        let words = format!("bake --file - --progress plain --allow fs.read={dir}{said}\n");
+        assert_eq!(done.stdout, words);
+        let baked = std::fs::read_to_string(&file).expect("the bake file");
+        let checks = baked.contains("\"call\": \"lint\"");
+        assert_eq!(checks, args == ["--check"], "{baked}");
+    }
+    bake("5", &["--check"]).exits(1);
+
+    std::fs::remove_file(&program).expect("a program");
+    let installed = ["lib", "libexec"].iter().any(|lib| {
+        let at = format!("/{lib}/docker/cli-plugins/docker-buildx");
+        ["/usr", "/usr/local"]
+            .iter()
+            .any(|usr| std::path::Path::new(&format!("{usr}{at}")).exists())
+    });
+    if !installed {
+        let done = bake("0", &["--check"]).exits(1);
+        assert_eq!(
+            done.stderr,
+            "error: `build --check` needs docker buildx, which is not installed\n\
+             hint: install `docker-buildx` (Debian) or `docker-buildx-plugin` (Docker's packages)\n"
+        );
+    }
+}

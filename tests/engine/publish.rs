@@ -86,11 +86,7 @@ fn a_project_lies_in_the_registry_as_compose_lays_it_there_and_comes_back() {
     let cache = project.path("cache").display().to_string();
     let project = project.env("XDG_CACHE_HOME", &cache);
     let from = format!("oci://{to}");
-    let back = dco(
-        &project,
-        &["-f", &from, "-p", "shop", "config"],
-    )
-    .ok();
+    let back = dco(&project, &["-f", &from, "-p", "shop", "config"]).ok();
     assert_eq!(
         back.stdout,
         "name: shop
@@ -109,6 +105,17 @@ networks:
     name: shop_default
 "
     );
+    // The older form, for registries that know no other.
+    dco(
+        &project,
+        &["publish", "--oci-version", "1.0", "--with-env", "-y", &to],
+    )
+    .ok();
+    let older = self::manifest(&registry, &project, "1");
+    assert!(older["artifactType"].is_null());
+    let kind = "application/vnd.docker.compose.config.empty.v1+json";
+    assert_eq!(older["config"]["mediaType"], kind);
+
     // It is there now: nobody is asked for its files again.
     assert_eq!(
         dco(&project, &["-f", &from, "config", "--services"])
@@ -204,7 +211,19 @@ fn images_go_along_pinned_where_they_are_asked_for() {
     let pinned = pinned.expect("an image").to_owned();
     assert!(pinned.starts_with(&format!("{image}@sha256:")), "{pinned}");
 
-    dco(&project, &["-f", "app.yaml", "publish", "--app", "-y", &to]).ok();
+    dco(
+        &project,
+        &[
+            "-f",
+            "app.yaml",
+            "publish",
+            "--app",
+            "-y",
+            "--insecure-registry",
+            &to,
+        ],
+    )
+    .ok();
     let manifest = manifest(&registry, &project, "1");
     let layers = manifest["layers"].as_array().expect("layers");
     assert_eq!(layers.len(), 2);

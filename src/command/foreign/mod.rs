@@ -7,6 +7,7 @@ mod providers;
 
 use anyhow::Result;
 
+pub(super) use program::{call, plugin};
 pub(super) use providers::{Ask, end};
 
 use super::Context;

@@ -9,7 +9,7 @@ use super::super::work::plugin_folders;
 use crate::project::Project;
 
 /// Docker's plugin of this name.
-pub(super) fn plugin(cx: &Context, name: &str) -> Option<PathBuf> {
+pub(in crate::command) fn plugin(cx: &Context, name: &str) -> Option<PathBuf> {
     let folders = plugin_folders(cx).into_iter();
     let mut files = folders.map(|folder| folder.join(format!("docker-{name}")));
     files.find(|path| is_program(path))
@@ -25,7 +25,7 @@ pub(super) fn in_path(cx: &Context, project: &Project, name: &str) -> Option<Pat
 }
 
 /// A call of a program in the project's environment.
-pub(super) fn call(project: &Project, program: &Path) -> Command {
+pub(in crate::command) fn call(project: &Project, program: &Path) -> Command {
     let mut command = Command::new(program);
     command
         .envs(&project.environment)

@@ -3,9 +3,10 @@
 
 mod challenge;
 mod connect;
+mod copy;
+mod error;
 
 use std::error::Error as StdError;
-use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,7 +14,7 @@ use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
@@ -23,8 +24,8 @@ use tokio::sync::OnceCell;
 
 use self::challenge::Challenge;
 use self::connect::Connector;
+pub use self::error::RegistryError;
 use super::logins::{Known, Logins};
-use crate::diagnostic::Diagnostic;
 use crate::text::reference::{DEFAULT_DOMAIN, Reference};
 
 /// Where Docker Hub speaks the protocol.
@@ -79,54 +80,6 @@ impl Manifest {
     /// What it says, read; null where it is no JSON.
     pub fn document(&self) -> Value {
         serde_json::from_slice(&self.bytes).unwrap_or_default()
-    }
-}
-
-/// Why a registry did not do as asked.
-#[derive(Debug)]
-pub struct RegistryError {
-    /// The HTTP status, where it answered.
-    pub status: Option<u16>,
-    registry: String,
-    message: String,
-    cause: Option<Box<dyn StdError + Send + Sync>>,
-}
-
-impl fmt::Display for RegistryError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl StdError for RegistryError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.cause.as_deref().map(|cause| cause as _)
-    }
-}
-
-impl RegistryError {
-    /// The text for the user; `what` was tried.
-    pub fn diagnostic(&self, what: &str) -> Diagnostic {
-        let mut message = format!("{what}: {self}");
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            let text = error.to_string();
-            if !message.contains(&text) {
-                message = format!("{message}: {text}");
-            }
-            cause = error.source();
-        }
-        let diagnostic = Diagnostic::error(message);
-        match self.status {
-            Some(401 | 403) => {
-                let registry = &self.registry;
-                diagnostic.hint(format!("`docker login {registry}` says who comes"))
-            }
-            None => diagnostic.hint(
-                "is that a registry? one without TLS needs `--insecure-registry`, unless it is on this machine",
-            ),
-            Some(_) => diagnostic,
-        }
     }
 }
 
@@ -254,15 +207,19 @@ impl Registry {
         self.send(ask).await
     }
 
+    /// What the registry was shown last, and took.
+    fn granted(&self) -> Option<HeaderValue> {
+        let grant = self.grant.lock().unwrap_or_else(PoisonError::into_inner);
+        grant.clone()
+    }
+
     async fn send(&self, ask: &Ask) -> Result<Response<Incoming>> {
         let mut request = ask
             .build()
             .map_err(|error| self.failed("is no host", error))?;
-        let grant = self.grant.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(grant) = &*grant {
-            request.headers_mut().insert(AUTHORIZATION, grant.clone());
+        if let Some(grant) = self.granted() {
+            request.headers_mut().insert(AUTHORIZATION, grant);
         }
-        drop(grant);
         tracing::debug!(target: "dco::engine", "{} {}", ask.method, request.uri().path());
         let answered = self.client.request(request).await;
         answered.map_err(|error| self.failed("cannot be reached", error))
@@ -406,60 +363,5 @@ impl Registry {
             }
             _ => Ok(response),
         }
-    }
-
-    /// Copies an image from another repository: every manifest below it, and every layer, which the
-    /// same registry takes over without sending it.
-    ///
-    /// # Errors
-    /// As [`Registry::push_blob`].
-    pub async fn copy(&self, from: &Self, name: &str) -> Result<Manifest> {
-        let manifest = from.manifest(name).await?;
-        let document = manifest.document();
-        let listed = |key: &str| document[key].as_array().cloned().unwrap_or_default();
-        let digest = |descriptor: &Value| descriptor["digest"].as_str().map(str::to_owned);
-        for child in listed("manifests").iter().filter_map(digest) {
-            Box::pin(self.copy(from, &child)).await?;
-        }
-        let blobs = std::iter::once(document["config"].clone()).chain(listed("layers"));
-        for blob in blobs.collect::<Vec<_>>().iter().filter_map(digest) {
-            self.copy_blob(from, &blob).await?;
-        }
-        self.push_manifest(&manifest.digest, &manifest.kind, &manifest.bytes)
-            .await?;
-        Ok(manifest)
-    }
-
-    async fn copy_blob(&self, from: &Self, digest: &str) -> Result<()> {
-        if self.has_blob(digest).await? {
-            return Ok(());
-        }
-        let near = from.host() == self.host();
-        let path = near.then_some(from.reference.path.as_str());
-        let Some(url) = self.upload_of(digest, path).await? else {
-            return Ok(());
-        };
-        let get = Ask::new(Method::GET, from.url(&format!("blobs/{digest}")).await?);
-        let response = from.check(from.redirected(get).await?).await?;
-        let length = response.headers().get(CONTENT_LENGTH).cloned();
-        // Layers are large: what comes goes on.
-        let body = response.into_body().map_err(io::Error::other);
-        let mut put = Ask::new(Method::PUT, url);
-        put.kind = Some("application/octet-stream".to_owned());
-        let request = put
-            .build()
-            .map_err(|error| self.failed("is no host", error))?;
-        let mut request = request.map(|_| UnsyncBoxBody::new(body));
-        if let Some(length) = length {
-            request.headers_mut().insert(CONTENT_LENGTH, length);
-        }
-        let grant = self.grant.lock().unwrap_or_else(PoisonError::into_inner);
-        let grant = grant.clone();
-        if let Some(grant) = grant {
-            request.headers_mut().insert(AUTHORIZATION, grant);
-        }
-        let answered = self.client.request(request).await;
-        let answered = answered.map_err(|error| self.failed("cannot be reached", error))?;
-        self.check(answered).await.map(drop)
     }
 }
