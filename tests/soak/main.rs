@@ -7,5 +7,6 @@ mod support;
 mod faults;
 mod gates;
 mod reload;
+mod restart;
 mod tap;
 mod tutorial;
