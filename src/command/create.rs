@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::Context;
 use super::consent::volumes_to_rebuild;
-use super::up::{Shape, scale, warn_of_orphans};
+use super::shape::{Shape, scale, warn_of_orphans};
 use super::work::{Manner, Source, Work};
 use crate::execute::Cleanup;
 use crate::gate::Waits;

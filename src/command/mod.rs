@@ -67,6 +67,7 @@ mod run;
 mod scale;
 mod schema;
 mod settle;
+mod shape;
 mod shell_init;
 mod start;
 mod stats;
@@ -272,6 +273,7 @@ pub fn manual() -> Command {
 
 /// Parses, dispatches, reports, and picks the exit code.
 pub fn main(args: Vec<OsString>) -> ExitCode {
+    interactive::restore_on_panic();
     match complete::answer(&args) {
         Ok(false) => {}
         Ok(true) => return ExitCode::SUCCESS,

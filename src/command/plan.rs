@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::Context;
-use super::up::{Shape, scale};
+use super::shape::{Shape, scale};
 use super::work::{Source, Work, waits};
 use crate::plan::Plan;
 use crate::project::Along;

@@ -43,7 +43,7 @@ async fn attempt(args: &Args, cx: &Context) -> Result<ExitCode> {
         false => Along::Dependencies,
     };
     let mut project = cx.load_project(&names, along)?;
-    super::up::scale(&mut project, &args.scales)?;
+    super::shape::scale(&mut project, &args.scales)?;
     super::foreign::bring_up(cx, &mut project, Quiet::default()).await?;
     let source = Source::Loaded(Box::new(project));
     let work = Work::open(cx, source, waits(cx, false)).await?;

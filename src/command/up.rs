@@ -10,15 +10,13 @@ use super::attached::{Company, Ending, Hooks, Show, Watched, beside, follow};
 use super::consent::volumes_to_rebuild;
 use super::foreign;
 use super::settle::{Firmness, settle};
-use super::work::{Manner, Quiet, Source, Work, grace, is_strict, look_again, waits};
+use super::shape::{Shape, scale, warn_of_orphans};
+use super::work::{Manner, Source, Work, grace, is_strict, look_again, waits};
 use crate::compose;
-use crate::diagnostic::Diagnostic;
 use crate::execute::{Cleanup, Report};
 use crate::lint::lint;
 use crate::name::ServiceName;
-use crate::plan::{
-    self, Anonymous, BuildPolicy, Extent, Orphans, PullPolicy, Recreate, UpPolicy, Wait,
-};
+use crate::plan::{Anonymous, Extent, Recreate, UpPolicy, Wait};
 use crate::project::{Along, Project};
 use crate::report::log::LogStyle;
 
@@ -141,50 +139,6 @@ struct Watch {
     timestamps: bool,
 }
 
-/// What `up` and `create` share.
-#[derive(Debug, Default, clap::Args)]
-pub struct Shape {
-    /// Build images first
-    #[arg(long, conflicts_with = "no_build")]
-    pub(super) build: bool,
-
-    /// Do not build images, even if they are missing
-    #[arg(long)]
-    pub(super) no_build: bool,
-
-    /// Recreate containers even if nothing changed
-    #[arg(long, conflicts_with = "no_recreate")]
-    pub(super) force_recreate: bool,
-
-    /// Leave containers that exist as they are
-    #[arg(long)]
-    pub(super) no_recreate: bool,
-
-    /// When to pull images: always, missing, never or build
-    #[arg(long, value_name = "POLICY")]
-    pub(super) pull: Option<String>,
-
-    /// Pull without showing progress
-    #[arg(long)]
-    pub(super) quiet_pull: bool,
-
-    /// Build without showing the builder's output
-    #[arg(long)]
-    pub(super) quiet_build: bool,
-
-    /// Remove containers whose service is not in the file
-    #[arg(long)]
-    pub(super) remove_orphans: bool,
-
-    /// Number of containers of a service
-    #[arg(long, value_name = "SERVICE=N")]
-    pub(super) scale: Vec<String>,
-
-    /// Answer yes to every question
-    #[arg(short, long)]
-    pub(super) yes: bool,
-}
-
 /// Makes the environment what the file asks for.
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     let up = look_again(cx, async || bring_up(args, cx).await).await?;
@@ -254,6 +208,7 @@ async fn bring_up<'c>(args: &Args, cx: &'c Context) -> Result<Option<Up<'c>>> {
         build_what_is_watched(&mut project);
     }
     scale(&mut project, &args.shape.scale)?;
+    args.knows_what_to_show(&project)?;
     foreign::bring_up(cx, &mut project, args.shape.quiet()).await?;
     let source = Source::Loaded(Box::new(project));
     let work = Work::open(cx, source, waits(cx, args.no_infer)).await?;
@@ -318,8 +273,33 @@ impl Args {
         args
     }
 
-    /// Whether the logs of a service are shown: of those that are named, else of all.
+    /// Refuses to show the logs of what is not brought up.
+    fn knows_what_to_show(&self, project: &Project) -> Result<()> {
+        let is_unknown = |name: &&String| !project.services.contains_key(name.as_str());
+        let unknown: Vec<&str> = self
+            .watch
+            .attach
+            .iter()
+            .filter(is_unknown)
+            .map(|it| &**it)
+            .collect();
+        match unknown.is_empty() {
+            true => Ok(()),
+            false => bail!(
+                "cannot attach to services not included in up: {}",
+                unknown.join(", ")
+            ),
+        }
+    }
+
+    /// Whether the logs of a service are shown: of those that are wanted, and of all where none is.
     fn shows(&self, project: &Project, name: &str) -> bool {
+        let mut services = project.services.keys();
+        self.wants(project, name) || !services.any(|one| self.wants(project, one))
+    }
+
+    /// Whether a service's logs are asked for: those that are named, else all.
+    fn wants(&self, project: &Project, name: &str) -> bool {
         let watch = &self.watch;
         let named = |list: &[String]| list.iter().any(|one| one == name);
         let attach = project.services.get(name).map(|one| one.attach);
@@ -422,57 +402,6 @@ pub(super) fn wait_limit(seconds: Option<i64>) -> Result<Wait> {
     }
 }
 
-impl Shape {
-    /// What is not shown.
-    pub(super) fn quiet(&self) -> Quiet {
-        Quiet {
-            pulls: self.quiet_pull,
-            builds: self.quiet_build,
-        }
-    }
-
-    /// The policy as far as both commands share it.
-    pub(super) fn policy(&self, cx: &Context) -> Result<UpPolicy> {
-        let recreate = match (self.force_recreate, self.no_recreate) {
-            (true, _) => Recreate::Force,
-            (_, true) => Recreate::Never,
-            _ => Recreate::Diverged,
-        };
-        let build = match (self.build, self.no_build) {
-            (true, _) => BuildPolicy::Always,
-            (_, true) => BuildPolicy::Never,
-            _ => BuildPolicy::IfNeeded,
-        };
-        let ignore = cx.env.is_on("COMPOSE_IGNORE_ORPHANS");
-        if self.remove_orphans && ignore {
-            bail!("cannot combine COMPOSE_IGNORE_ORPHANS and --remove-orphans");
-        }
-        let orphans = match self.remove_orphans || cx.env.is_on("COMPOSE_REMOVE_ORPHANS") {
-            true => Orphans::Remove,
-            false => Orphans::Keep,
-        };
-        Ok(UpPolicy {
-            recreate,
-            recreate_dependencies: recreate,
-            orphans,
-            build,
-            pull: self.pull.as_deref().map(pull_policy).transpose()?.flatten(),
-            ..UpPolicy::default()
-        })
-    }
-}
-
-/// Compose's help calls the absent policy `policy`, and takes that word.
-pub(super) fn pull_policy(text: &str) -> Result<Option<PullPolicy>> {
-    if text == "policy" {
-        return Ok(None);
-    }
-    match PullPolicy::parse(text).filter(|policy| !matches!(policy, PullPolicy::After(_))) {
-        Some(policy) => Ok(Some(policy)),
-        None => bail!("invalid --pull option \"{text}\""),
-    }
-}
-
 /// Builds what a change rebuilds, as Docker Compose does: the watch begins with what the files say.
 fn build_what_is_watched(project: &mut Project) {
     for service in project.services.values_mut() {
@@ -480,48 +409,5 @@ fn build_what_is_watched(project: &mut Project) {
         if service.build.is_some() && triggers.any(|trigger| trigger.action == "rebuild") {
             service.pull_policy = "build".to_owned();
         }
-    }
-}
-
-/// Applies `--scale web=3`.
-pub(super) fn scale(project: &mut Project, scales: &[String]) -> Result<()> {
-    for text in scales {
-        let (name, count) = text.split_once('=').ok_or_else(|| {
-            Diagnostic::error(format!("invalid --scale option `{text}`"))
-                .hint("write SERVICE=NUMBER")
-        })?;
-        let Ok(count) = count.parse::<u32>() else {
-            bail!("invalid --scale option `{text}`: `{count}` is no number of containers");
-        };
-        let Some(service) = project.services.get_mut(name) else {
-            return Err(Diagnostic::error(format!("no such service: {name}")).into());
-        };
-        service.scale = Some(i64::from(count));
-        if let Some(deploy) = &mut service.deploy {
-            deploy.replicas = Some(i64::from(count));
-        }
-    }
-    Ok(())
-}
-
-/// Says which containers belong to no service, where they stay.
-pub(super) fn warn_of_orphans(cx: &Context, work: &Work<'_>, orphans: Orphans) {
-    if orphans == Orphans::Remove || cx.env.is_on("COMPOSE_IGNORE_ORPHANS") {
-        return;
-    }
-    let names: Vec<String> = work.plan(|world| {
-        plan::orphans(world)
-            .iter()
-            .map(|one| one.name.clone())
-            .collect()
-    });
-    if !names.is_empty() {
-        cx.reporter().show(
-            &Diagnostic::warning(format!(
-                "found orphan containers ({}) for this project",
-                names.join(", ")
-            ))
-            .hint("if you removed or renamed their service, `--remove-orphans` removes them"),
-        );
     }
 }

@@ -98,6 +98,37 @@ fn a_flag_or_a_variable_turns_the_keys_off() {
 }
 
 #[test]
+fn logs_are_those_that_are_asked_for_and_all_where_none_is_left() {
+    let project = Project::new("attachto").file(
+        "compose.yaml",
+        "\
+services:
+  web: {image: busybox, command: [sh, -c, 'sleep 0.2; echo said; sleep 0.3']}
+  quiet: {image: busybox, command: [sh, -c, 'sleep 0.2; echo hush; sleep 0.3']}
+",
+    );
+    let said = |args: &[&str]| project.dco(&[&["up"], args].concat()).ok().stdout;
+    let one = said(&["--no-attach", "quiet"]);
+    assert!(one.starts_with("Attaching to web-1\n"), "{one}");
+    assert!(
+        one.contains("web-1  | said\n") && !one.contains("hush"),
+        "{one}"
+    );
+    // One that is not followed may still run.
+    project.dco(&["down"]).ok();
+    let none = said(&["--no-attach", "quiet", "--no-attach", "web"]);
+    assert!(none.starts_with("Attaching to quiet-1, web-1\n"), "{none}");
+    assert!(none.contains("said") && none.contains("hush"), "{none}");
+    project.dco(&["down"]).ok();
+    let unknown = project.dco(&["up", "--attach", "nobody"]).exits(1);
+    assert_eq!(
+        unknown.stderr,
+        "error: cannot attach to services not included in up: nobody\n"
+    );
+    assert!(project.containers().is_empty());
+}
+
+#[test]
 fn progress_goes_to_standard_output_where_it_is_asked_for() {
     let project = project("status");
     let done = project.dco(&["up", "-d", "web"]).ok();

@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 pub use keys::{DetachKeys, Pressed};
-pub use raw::{RawMode, is_in_foreground, size};
+pub use raw::{RawMode, is_in_foreground, restore_on_panic, size};
 
 use crate::engine::{Channel, Engine, Hijacked, HijackedOutput, Input};
 use crate::report::RawOutput;

@@ -1,16 +1,40 @@
 //! The terminal while keys mean something: raw, or key by key, and put back whatever happens.
 
 use std::io;
+use std::sync::Mutex;
 
 use rustix::termios::{
     LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp, tcsetattr,
 };
 
+/// How standard input was, while it is in another mode.
+static ORIGINAL: Mutex<Option<Termios>> = Mutex::new(None);
+
+/// Lets a panic put the terminal back and end the process: nothing is dropped after it.
+pub fn restore_on_panic() {
+    let say = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        restore();
+        say(panic);
+        // What Rust's own programs end with after a panic.
+        std::process::exit(101);
+    }));
+}
+
+fn restore() {
+    let mut original = match ORIGINAL.lock() {
+        Ok(original) => original,
+        Err(poisoned) => poisoned.into_inner(),
+    };
+    if let Some(original) = original.take() {
+        // Nothing can be done where the terminal is gone.
+        let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &original);
+    }
+}
+
 /// Standard input in another mode; put back as it was when this is dropped, also by a panic or when a
 /// signal ends the command's future.
-pub struct RawMode {
-    original: Termios,
-}
+pub struct RawMode(());
 
 impl RawMode {
     /// Everything that is typed is the program's, where standard input is a terminal.
@@ -40,14 +64,16 @@ impl RawMode {
         let mut mode = original.clone();
         change(&mut mode);
         tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &mode)?;
-        Ok(Self { original })
+        if let Ok(mut saved) = ORIGINAL.lock() {
+            saved.get_or_insert(original);
+        }
+        Ok(Self(()))
     }
 }
 
 impl Drop for RawMode {
     fn drop(&mut self) {
-        // Nothing can be done where the terminal is gone.
-        let _ = tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &self.original);
+        restore();
     }
 }
 

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, anyhow};
 
 use super::attach::needs_terminal;
 use super::interactive::{DetachKeys, End, Session, Sized, Stdin, proxy_signals};
-use super::up::warn_of_orphans;
+use super::shape::warn_of_orphans;
 use super::work::{Manner, Source, Work, waits};
 use super::{Context, Words};
 use crate::convert::{Afterwards, Aliases, Stdin as Attached, label};

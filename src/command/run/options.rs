@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 
 use super::super::Context;
-use super::super::up::pull_policy;
+use super::super::shape::pull_policy;
 use super::super::work::Quiet;
 use crate::compose::{dotenv, ports, volumes};
 use crate::diagnostic::Diagnostic;
