@@ -8,8 +8,9 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::builds::Builds;
+use super::image_run::ImageRun;
 use super::{Context, bake};
-use crate::convert::{BuildOptions, Output, Platforms, image_name};
+use crate::convert::{BuildOptions, Output, Platforms};
 use crate::diagnostic::Diagnostic;
 use crate::event::{Event, Resource, Status};
 use crate::name::{ImageId, ServiceName};
@@ -136,10 +137,7 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         cx.events().emit(Event::Progress {
             resource: Resource::Service {
                 name: name.clone(),
-                image: match all.any_service(name) {
-                    Some(service) => image_name(&all, name, service),
-                    None => name.to_string(),
-                },
+                image: builds.image(name),
             },
             status,
             text: text.to_owned(),
@@ -147,7 +145,9 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
             transfer: None,
         });
     };
-    let failed = build_all(&builds, &bases, (wanted, cx.at_once()?), &say).await;
+    let run = ImageRun::begin("build");
+    let failed = build_all((&builds, &run), &bases, (wanted, cx.at_once()?), &say).await;
+    run.remember(cx, &engine, &all.name);
     match failed {
         None if args.push => super::push::built(&named, &engine, (args.quiet, cx)).await,
         None => Ok(ExitCode::SUCCESS),
@@ -162,7 +162,7 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
 /// Builds each service after those whose images it takes; the first failure, after what runs has
 /// ended.
 async fn build_all(
-    builds: &Builds<'_>,
+    (builds, run): (&Builds<'_>, &ImageRun),
     bases: &Bases,
     (mut due, at_once): (BTreeSet<ServiceName>, Option<usize>),
     say: &dyn Fn(&ServiceName, Status, &str),
@@ -183,7 +183,9 @@ async fn build_all(
             under_way.insert(name.clone());
             say(&name, Status::Working, "Building");
             running.push(async move {
+                let since = run.elapsed();
                 let result: Result<ImageId, _> = builds.build(&name).await;
+                run.ended(&name, since, (&builds.image(&name), result.as_ref().ok()));
                 (name, result)
             });
         }

@@ -83,6 +83,14 @@ impl<'a> Builds<'a> {
         convert::bake(self.project, wanted, &around, output)
     }
 
+    /// The name that a service's image gets.
+    pub(super) fn image(&self, name: &ServiceName) -> String {
+        match self.project.any_service(name) {
+            Some(service) => image_name(self.project, name, service),
+            None => name.to_string(),
+        }
+    }
+
     /// What the builder is asked for a service.
     pub(super) fn request(&self, name: &ServiceName) -> Result<Option<ImageBuild>, BuildFailure> {
         self.request_with(name, &self.options)

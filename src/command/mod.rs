@@ -43,6 +43,7 @@ mod foreign;
 mod global;
 mod graph;
 mod help;
+mod image_run;
 mod images;
 mod interactive;
 mod kill;

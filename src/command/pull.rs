@@ -8,6 +8,7 @@ use futures_util::StreamExt;
 use futures_util::stream;
 
 use super::Context;
+use super::image_run::ImageRun;
 use super::work::Quiet;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::engine::Engine;
@@ -76,8 +77,10 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         engine: &engine,
         events: &events,
     };
+    let run = ImageRun::begin("pull");
     let how = (&carrier, args, cx.at_once()?);
-    let failed = pull(&project, &wanted, how).await?;
+    let failed = pull((&project, &run), &wanted, how).await?;
+    run.remember(cx, &engine, &project.name);
     if failed.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
@@ -184,7 +187,7 @@ async fn is_here(engine: &Engine, image: &str) -> Result<bool> {
 /// Pulls side by side, and gives back what failed. What can neither be pulled nor built ends the
 /// other pulls, unless failures are ignored.
 async fn pull<'p>(
-    project: &Project,
+    (project, run): (&Project, &ImageRun),
     wanted: &BTreeMap<&'p ServiceName, &'p Service>,
     (carrier, args, at_once): (&Carrier<'_>, &Args, Option<usize>),
 ) -> Result<BTreeMap<&'p ServiceName, Diagnostic>> {
@@ -198,7 +201,14 @@ async fn pull<'p>(
                 (name, service),
                 (Status::Working, "Pulling", ""),
             );
-            (name, carrier.pull(&service.image, platform).await)
+            let since = run.elapsed();
+            let result = carrier.pull(&service.image, platform).await;
+            let id = match result {
+                Ok(()) => carrier.id(&service.image).await,
+                Err(_) => None,
+            };
+            run.ended(name, since, (&service.image, id.as_ref()));
+            (name, result)
         });
     }
     let mut pulls = stream::iter(pulls).buffer_unordered(at_once.unwrap_or(usize::MAX));

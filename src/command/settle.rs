@@ -78,6 +78,7 @@ pub(super) async fn settle(work: &Work<'_>, report: &Report, firmness: Firmness)
         _ => soft_limit(work.cx),
     };
     let patience = patience(work, limit);
+    let begun = std::time::Instant::now();
     let ends = tokio::select! {
         ends = prober.settle(&starters, &patience) => ends,
         _ = interrupts.next() => {
@@ -85,6 +86,9 @@ pub(super) async fn settle(work: &Work<'_>, report: &Report, firmness: Firmness)
             return Err(Exit::interrupted().into());
         }
     };
+    if !starters.is_empty() {
+        work.remember_settling(begun.elapsed());
+    }
     let peers = work.peers(report);
     let autopsy = work.autopsy(&peers);
     let warn = |warning: Option<Diagnostic>| {

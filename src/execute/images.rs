@@ -7,7 +7,7 @@ use super::site::Site;
 use crate::diagnostic::Diagnostic;
 use crate::engine::{Engine, Error, Known, Progress};
 use crate::event::{Event, Events, Resource, Status, Transfer};
-use crate::name::ServiceName;
+use crate::name::{ImageId, ServiceName};
 use crate::project::{Project, Service};
 use crate::text::reference::Reference;
 
@@ -51,6 +51,12 @@ impl Carrier<'_> {
             self.layer(image, image, &message?);
         }
         Ok(())
+    }
+
+    /// The id that a reference stands for; none where there is no such image.
+    pub async fn id(&self, image: &str) -> Option<ImageId> {
+        let found = self.engine.inspect_image(image).await.ok()?;
+        found.id.map(ImageId::from)
     }
 
     /// Pushes an image under one of its names.

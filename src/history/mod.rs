@@ -16,6 +16,7 @@ pub mod record;
 pub mod store;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -73,6 +74,27 @@ impl History {
         keep_newest(&mut self.images, |origin| origin.at);
     }
 
+    /// Adds to the newest run, after its steps, the wait until what it started had settled.
+    pub fn settled(&mut self, took: Duration) {
+        let Some(run) = self.runs.last_mut() else {
+            return;
+        };
+        let last = run.steps.iter().map(|step| step.id).max().unwrap_or(0);
+        let starts = run.steps.iter();
+        let starts = starts.filter(|step| matches!(step.kind.as_str(), "start" | "restart"));
+        let ended = run.took + record::micros(took);
+        run.steps.push(StepRecord {
+            id: last + 1,
+            what: "settle".to_owned(),
+            kind: "settle".to_owned(),
+            after: starts.map(|step| step.id).collect(),
+            began: run.took,
+            ended,
+            ..StepRecord::default()
+        });
+        run.took = ended;
+    }
+
     /// Forgets what takes the most room; false where nothing is left to forget.
     fn shrink(&mut self) -> bool {
         match self.runs.len() {
@@ -97,5 +119,31 @@ fn keep_newest<T>(things: &mut BTreeMap<String, T>, at: impl Fn(&T) -> i64) {
     by_age.sort();
     for (_, id) in by_age.into_iter().take(surplus) {
         things.remove(&id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settling_comes_after_all_starts_and_makes_the_run_longer() {
+        let step = |id, kind: &str| StepRecord {
+            id,
+            kind: kind.to_owned(),
+            ..StepRecord::default()
+        };
+        let mut history = History::default();
+        history.add(Run {
+            took: 900,
+            steps: vec![step(1, "create"), step(4, "start"), step(6, "restart")],
+            ..Run::default()
+        });
+        history.settled(Duration::from_micros(100));
+        let run = &history.runs[0];
+        let last = &run.steps[3];
+        assert_eq!((last.id, last.began, last.ended), (7, 900, 1000));
+        assert_eq!(last.after, [4, 6]);
+        assert_eq!(run.took, 1000);
     }
 }

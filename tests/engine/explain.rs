@@ -201,3 +201,30 @@ fn labels_are_those_of_the_compose_that_is_installed_here() {
     make(&project);
     assert_eq!(label(&project), "5.5.0");
 }
+
+#[test]
+fn what_build_made_and_how_long_an_up_settled_are_remembered() {
+    let project = Project::new("told")
+        .file("Dockerfile", "FROM busybox\nLABEL told=yes\n")
+        .file(
+            "compose.yaml",
+            "services:\n  web:\n    build: .\n    init: true\n    command: sleep 600\n",
+        );
+    project.dco(&["build"]).ok();
+    let build = project.dco(&["timeline", "build"]).ok().stdout;
+    assert!(
+        build.starts_with("build of dcot-told-") && build.contains("\n build web "),
+        "{build}"
+    );
+    project.dco(&["up", "-d"]).ok();
+    let up = project.dco(&["timeline"]).ok().stdout;
+    let last = up
+        .lines()
+        .rfind(|line| line.contains('━') && !line.contains("path"));
+    assert!(last.unwrap_or_default().starts_with(" settle "), "{up}");
+    let why = project.dco(&["why", "web"]).ok().stdout;
+    assert!(
+        why.contains(" from Dockerfile in ") && why.contains(": requested\n"),
+        "{why}"
+    );
+}

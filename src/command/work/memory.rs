@@ -1,6 +1,7 @@
 //! What a command remembers of what was done before, and what it leaves behind for the next.
 
 use std::cell::OnceCell;
+use std::time::Duration;
 
 use super::{Fingerprints, Work};
 use crate::convert::{Peers, resolve};
@@ -85,6 +86,16 @@ impl Work<'_> {
                 "what was done is not remembered: {}: {error}",
                 store.path().display()
             )));
+        }
+    }
+
+    /// Adds to the run that was remembered last how long what it started was waited for.
+    pub(in crate::command) fn remember_settling(&self, took: Duration) {
+        let updated = self
+            .store()
+            .map(|store| store.update(|history| history.settled(took)));
+        if let Some(Err(error)) = updated {
+            tracing::warn!(target: "dco::history", %error, "the wait is not remembered");
         }
     }
 

@@ -135,7 +135,7 @@ impl Sheet {
         let (blank, bar) = self.bar(step, critical);
         let drawn = match step.kind.as_str() {
             _ if step.outcome == StepOutcome::Failed => paint.red(&bar),
-            "await" => paint.yellow(&bar),
+            "await" | "settle" => paint.yellow(&bar),
             "pull" | "build" => paint.cyan(&bar),
             _ => paint.green(&bar),
         };
