@@ -1,45 +1,46 @@
 //! What the verbs that change something have in common: load, observe, plan, execute, report.
 
+mod doing;
 mod fingerprints;
 mod identity;
 mod inspected;
 mod load;
+mod machine;
+mod manner;
 mod memory;
 mod outside;
 mod plugin;
 mod rest;
+mod saying;
+mod switches;
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
-use futures_util::future::LocalBoxFuture;
+use anyhow::Result;
 
 pub(super) use fingerprints::{Fingerprints, wording};
 pub(super) use load::Source;
+use machine::registries;
+pub(super) use machine::{proxies, text_files};
+pub(super) use manner::{HookSayings, Manner, Quiet};
 pub(super) use plugin::plugin_folders;
 use rest::Sign;
 pub(super) use rest::look_again;
+pub(super) use switches::{grace, is_strict, soft_limit, waits};
 
 use super::Context;
 use super::builds::Builds;
-use super::readiness::{self, Readiness};
-use crate::convert::{
-    BuildOptions, Peer, Peers, Surroundings, api_socket, image_name, proxy_variables,
-};
-use crate::diagnostic::{Diagnostic, Diagnostics, SourceFile};
+use crate::convert::{BuildOptions, Peer, Peers, api_socket, image_name};
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::engine::probe::Prober;
 use crate::engine::{Engine, Extent, Wanted, observe, since_1970, watch_project};
-use crate::event::{Event, Events, Resource, Status};
-use crate::execute::{Autopsy, Checks, Cleanup, Interrupts, OneOff, Report, Site, Tools, execute};
-use crate::gate::{Edges, Origin, Reading, Waits, edges, verdict::SOFT_LIMIT};
+use crate::execute::{Autopsy, Report};
+use crate::gate::{Edges, Reading, Waits, edges};
 use crate::graph::ServiceGraph;
-use crate::history::Run;
 use crate::name::ServiceName;
-use crate::plan::{self, Anonymous, BuildPolicy, Observed, Plan, UpPolicy, World};
-use crate::project::{Mapping, MountType, Project};
+use crate::plan::{self, BuildPolicy, Observed, Plan, UpPolicy, World};
+use crate::project::{MountType, Project};
 
 /// A project, what the engine holds of it, and who does the work.
 pub(super) struct Work<'c> {
@@ -54,69 +55,6 @@ pub(super) struct Work<'c> {
     waits: Waits,
     /// When this look was begun, if an earlier command was killed.
     left_behind: Option<Duration>,
-}
-
-/// How a plan is done.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Manner<'m> {
-    /// What becomes of anonymous volumes.
-    pub(super) anonymous: Anonymous,
-    /// What becomes of what was created in vain.
-    pub(super) cleanup: Cleanup,
-    /// What is not shown.
-    pub(super) quiet: Quiet,
-    /// The container of `run`, where there is one.
-    pub(super) one_off: Option<&'m OneOff>,
-    /// As which command it is remembered; none for the one that was called.
-    pub(super) verb: Option<&'static str>,
-    /// Who shows what hooks say inside containers; nobody does without.
-    pub(super) hooks: Option<&'m HookSayings>,
-}
-
-/// Lines of hooks on their way to whoever shows logs: a container's name, and the line.
-pub(super) type HookSayings = tokio::sync::mpsc::UnboundedSender<(String, String)>;
-
-impl Manner<'_> {
-    /// The events, without what is not shown and with hooks' words to who shows those.
-    fn events(&self, events: Events) -> Events {
-        let events = self.quiet.hush(events);
-        let hooks = self.hooks.cloned();
-        Events::new(move |event| match (event, &hooks) {
-            (Event::HookSaid { container, line }, Some(hooks)) => {
-                // Whoever listened is gone, and nobody reads it any more.
-                let _ = hooks.send((container, line));
-            }
-            (Event::HookSaid { .. }, None) => {}
-            (event, _) => events.emit(event),
-        })
-    }
-}
-
-/// What of the engine's progress is not shown.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Quiet {
-    /// The layers of pulls.
-    pub(super) pulls: bool,
-    /// What builders say.
-    pub(super) builds: bool,
-}
-
-impl Quiet {
-    /// The events, without those.
-    pub(super) fn hush(self, events: Events) -> Events {
-        Events::new(move |event| {
-            let hushed = match &event {
-                Event::Progress { resource, .. } => {
-                    self.pulls && matches!(resource, Resource::Layer { .. })
-                }
-                Event::BuildOutput { .. } => self.builds,
-                _ => false,
-            };
-            if !hushed {
-                events.emit(event);
-            }
-        })
-    }
 }
 
 /// How much of what the engine holds a verb looks at.
@@ -286,140 +224,6 @@ impl<'c> Work<'c> {
         Ok((!nothing).then(|| there.into_iter().map(ServiceName::from).collect()))
     }
 
-    /// Keeps a project that only has its directory's name from taking over another's containers.
-    fn guard(&self) -> Result<()> {
-        let adopts = self.cx.globals.adopt || self.cx.env.is_on("DCO_ADOPT");
-        match identity::home(&self.project, &self.observed) {
-            _ if is_strict(self.cx) => {}
-            identity::Home::Here => {}
-            identity::Home::Elsewhere(there) if !adopts => {
-                return Err(identity::refusal(&self.project, &there).into());
-            }
-            identity::Home::Elsewhere(there) | identity::Home::Moved(there) => {
-                self.cx.events().emit(Event::Note(format!(
-                    "project `{}` was made in `{}`, and is taken over here",
-                    self.project.name,
-                    there.display()
-                )));
-            }
-        }
-        Ok(())
-    }
-
-    /// Does a plan, says how it went, and fails where it did.
-    pub(super) async fn execute(&self, plan: &Plan, manner: Manner<'_>) -> Result<Report> {
-        self.guard()?;
-        let mut interrupts = Interrupts::listen()?;
-        for (name, state) in &plan.unchanged {
-            self.say_unchanged(name, state);
-        }
-        let proxy = self.proxy();
-        let builds = Builds::open(
-            self.cx,
-            &self.engine,
-            &self.project,
-            BuildOptions::default(),
-        );
-        let builds = match manner.quiet.builds {
-            true => builds.await?.quietly(),
-            false => builds.await?,
-        };
-        let builds = &builds;
-        let build = |service| -> LocalBoxFuture<'_, _> {
-            Box::pin(async move {
-                let built = builds.build(&service).await;
-                built.map(drop).map_err(|failure| failure.diagnostic())
-            })
-        };
-        let site = Site::new(
-            Tools {
-                engine: &self.engine,
-                project: &self.project,
-                edges: &self.edges,
-                observed: &self.observed,
-                checks: match is_strict(self.cx) {
-                    true => Checks::Off,
-                    false => Checks::Before,
-                },
-                events: manner.events(self.cx.events()),
-                stamps: &self.prints,
-                surroundings: self.surroundings(&proxy),
-                anonymous: manner.anonymous,
-                cleanup: manner.cleanup,
-                build: &build,
-                one_off: manner.one_off,
-                prober: self.prober.as_ref(),
-                at_once: self.cx.at_once()?,
-                soft_limit: soft_limit(self.cx),
-            },
-            plan::peers(&self.project, &self.observed),
-        );
-        let began = jiff::Timestamp::now().as_millisecond();
-        let sign = match plan.is_empty() && self.left_behind.is_none() {
-            true => None,
-            false => Sign::raise(self.cx, &self.project.name),
-        };
-        let report = execute(plan, &site, &mut interrupts).await;
-        let verb = manner.verb.unwrap_or(&self.cx.verb);
-        self.remember(Run::of(verb, began, plan, &report), plan, &report);
-        let ready = readiness::of_plan(plan, &report);
-        Readiness::of(self.cx, &self.project.name).remember(ready);
-        if report.interrupts > 0 {
-            if let Some(sign) = sign.filter(|_| report.interrupts == 1) {
-                sign.lower();
-            }
-            self.cx.reporter().settle()?;
-            return Err(crate::report::Exit::interrupted().into());
-        }
-        if report.succeeded() {
-            self.check_unchanged(plan).await?;
-        }
-        if let Some(sign) = sign.filter(|_| !report.has_lost_the_engine()) {
-            sign.lower();
-        }
-        match report.succeeded() {
-            true => Ok(report),
-            false => {
-                let mut diagnostics = report.diagnostics(plan);
-                diagnostics.extend(self.cards(plan, &report).await);
-                Err(Diagnostics(diagnostics).into())
-            }
-        }
-    }
-
-    /// The proxies that new containers are told of.
-    fn proxy(&self) -> Mapping {
-        proxy_variables(&proxies(self.cx), &self.engine.endpoint().to_string())
-    }
-
-    /// What is the same for every container.
-    fn surroundings<'p>(&self, proxy: &'p Mapping) -> Surroundings<'p> {
-        Surroundings {
-            api: self.observed.api,
-            proxy,
-            read: &|path: &str| std::fs::read_to_string(path),
-        }
-    }
-
-    /// What is known of the dependencies that kept others from starting.
-    async fn cards(&self, plan: &Plan, report: &Report) -> Vec<Diagnostic> {
-        let peers = self.peers(report);
-        let autopsy = self.autopsy(&peers);
-        let mut told = BTreeSet::new();
-        let mut cards = Vec::new();
-        for (step, _) in report.failures() {
-            let plan::Action::Await(gate) = &plan.steps[step.0 as usize - 1].action else {
-                continue;
-            };
-            for peer in peers.get(&gate.dependency).into_iter().flatten() {
-                if told.insert(peer.id.clone()) {
-                    cards.extend(autopsy.ended(&gate.dependency, &peer.id).await);
-                }
-            }
-        }
-        cards
-    }
-
     /// What cards are written from.
     pub(super) fn autopsy<'w>(&'w self, peers: &'w Peers) -> Autopsy<'w> {
         Autopsy {
@@ -445,46 +249,6 @@ impl<'c> Work<'c> {
         }
         peers
     }
-
-    fn say_unchanged(&self, name: &str, state: &str) {
-        self.cx.events().emit(Event::Progress {
-            resource: Resource::Container(name.to_owned()),
-            status: Status::Done,
-            text: state.to_owned(),
-            details: String::new(),
-            transfer: None,
-        });
-    }
-
-    /// Says once why what is there is built or made anew, and what waits for what, as far as the
-    /// command line and the file do not say it themselves.
-    pub(super) fn say_reasons(&self, plan: &Plan) {
-        if !is_strict(self.cx) {
-            for reason in plan.reasons() {
-                self.cx.events().emit(Event::Note(reason));
-            }
-        }
-        self.say_edges(plan);
-        self.say_left_out(plan);
-    }
-
-    fn say_edges(&self, plan: &Plan) {
-        for edge in &self.edges.list {
-            let waits = plan.steps.iter().any(|step| match &step.action {
-                plan::Action::Await(gate) => edge.gates.contains(gate),
-                _ => false,
-            });
-            if edge.origin == Origin::Inferred && waits {
-                let targets: Vec<String> = edge.gates.iter().map(|gate| gate.target()).collect();
-                self.cx.events().emit(Event::Note(format!(
-                    "{} waits for {}, from {}",
-                    edge.dependent,
-                    targets.join(", "),
-                    edge.because
-                )));
-            }
-        }
-    }
 }
 
 /// The services of a project in their order, and what stands between them.
@@ -502,33 +266,6 @@ pub(super) fn edges_of(project: &Project, waits: Waits) -> Result<(ServiceGraph,
         true => Ok((graph, edges)),
         false => Err(Diagnostics(edges.diagnostics).into()),
     }
-}
-
-/// The registries' credentials of the Docker client's configuration, as a `config.json` for
-/// services with `use_api_socket`; those that a helper keeps stay with it.
-fn registries(cx: &Context) -> String {
-    let path = cx.docker_config().dir.join("config.json");
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    let config: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-    let auths = config.get("auths").cloned();
-    let auths = auths.unwrap_or_else(|| serde_json::json!({}));
-    serde_json::json!({ "auths": auths }).to_string()
-}
-
-/// The proxies of docker's configuration, in the form of its file.
-pub(super) fn proxies(cx: &Context) -> serde_json::Value {
-    let config = cx.docker_config();
-    let proxies = config.file.proxies.iter().map(|(host, proxy)| {
-        let proxy = serde_json::json!({
-            "httpProxy": proxy.http_proxy,
-            "httpsProxy": proxy.https_proxy,
-            "noProxy": proxy.no_proxy,
-            "ftpProxy": proxy.ftp_proxy,
-            "allProxy": proxy.all_proxy,
-        });
-        (host.clone(), proxy)
-    });
-    serde_json::json!({ "proxies": proxies.collect::<serde_json::Map<_, _>>() })
 }
 
 /// What has to be looked up for a project.
@@ -557,72 +294,4 @@ fn wanted(project: &Project) -> Wanted {
         images: images.chain(mounted).collect(),
         extent: Extent::Everything,
     }
-}
-
-/// How much is waited for: less with `--no-infer` and `DCO_INFER=0`, least as Compose does.
-pub(super) fn waits(cx: &Context, no_infer: bool) -> Waits {
-    if is_strict(cx) {
-        return Waits::Compose;
-    }
-    match no_infer || cx.env.get("DCO_INFER") == Some("0") {
-        true => Waits::Declared,
-        false => Waits::Inferred,
-    }
-}
-
-/// Whether dco is to do what Compose does and no more.
-pub(super) fn is_strict(cx: &Context) -> bool {
-    cx.env.get("DCO_STRICT") == Some("compose")
-}
-
-/// How long a soft gate waits: 30 s, or `DCO_GATE_TIMEOUT`.
-pub(super) fn soft_limit(cx: &Context) -> Duration {
-    let asked = cx.env.get("DCO_GATE_TIMEOUT");
-    let nanos = asked.and_then(|text| {
-        let plain = text
-            .parse::<i64>()
-            .ok()
-            .map(|seconds| seconds * 1_000_000_000);
-        plain.or_else(|| crate::text::duration::parse(text).ok())
-    });
-    nanos.map_or(SOFT_LIMIT, |nanos| {
-        Duration::from_nanos(nanos.max(0).unsigned_abs())
-    })
-}
-
-/// `--timeout` in seconds.
-///
-/// # Errors
-/// A number that is too small.
-pub(super) fn grace(seconds: Option<i64>) -> Result<Option<Duration>> {
-    match seconds {
-        None => Ok(None),
-        Some(seconds) if seconds >= 0 => Ok(Some(Duration::from_secs(seconds.unsigned_abs()))),
-        Some(seconds) => bail!("`{seconds}` is no time to wait for a container to stop"),
-    }
-}
-
-/// The text files at a path of the host: the file itself, or those directly in the folder.
-pub(in crate::command) fn text_files(path: &Path) -> Vec<Arc<SourceFile>> {
-    /// A configuration is not longer than this.
-    const LONGEST: u64 = 256 * 1024;
-    let one = |path: &Path| {
-        let meta = std::fs::metadata(path).ok()?;
-        if !meta.is_file() || meta.len() > LONGEST {
-            return None;
-        }
-        Some(Arc::new(SourceFile {
-            path: path.display().to_string(),
-            text: std::fs::read_to_string(path).ok()?,
-        }))
-    };
-    if path.is_file() {
-        return one(path).into_iter().collect();
-    }
-    let Ok(entries) = std::fs::read_dir(path) else {
-        return Vec::new();
-    };
-    let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
-    paths.sort();
-    paths.iter().filter_map(|path| one(path)).collect()
 }
