@@ -141,6 +141,31 @@ services:
     );
 }
 
+/// The engine's archives end below such a mount: only root, beside the engine, reaches it.
+#[test]
+fn what_is_synced_reaches_a_tmpfs_mount_and_belongs_to_the_containers_user() {
+    let file = SYNCED.replace(
+        "    init:",
+        "    user: '1000:1001'\n    tmpfs: ['/app']\n    init:",
+    );
+    let project = Project::new("tmpfs").file("compose.yaml", &file);
+    fs::create_dir(project.path("src")).unwrap();
+    let _watching = Watching::start(&project, &["watch"]);
+    project.write("src/sub/a.txt", "1");
+    let look = [
+        "exec",
+        "-T",
+        "web",
+        "sh",
+        "-c",
+        "stat -c '%u:%g %n' /app/sub /app/sub/a.txt",
+    ];
+    until(PATIENCE, "the file in the container", || {
+        let found = project.dco(&look).stdout;
+        (found == "1000:1001 /app/sub\n1000:1001 /app/sub/a.txt\n").then_some(())
+    });
+}
+
 #[test]
 fn commands_after_a_sync_are_heard_and_attached_logs_follow_what_is_replaced() {
     let project = Project::new("beside")
