@@ -323,8 +323,9 @@ impl Source {
     fn is_top(&self, path: &Path, was_folder: bool) -> bool {
         let mut roots = self.roots.iter().map(|root| &root.path);
         let is_below = |root: &PathBuf| path != root && path.starts_with(root);
-        (was_folder || path.is_dir())
-            && roots.clone().any(|root| path == root)
+        // Most paths are no root: those cost no look at the file.
+        roots.clone().any(|root| path == root)
+            && (was_folder || path.is_dir())
             && !roots.any(is_below)
     }
 
