@@ -51,6 +51,11 @@ test-engine:
 	@$(IMAGES) $(TEST_IMAGES)
 	$(ENGINE) $(CARGO) test --locked --test engine
 
+.PHONY: test-engines
+test-engines: ## the engine tests on every engine that is there; writes the README's table (TESTS="exec:: logs::" for some)
+	@$(IMAGES) $(TEST_IMAGES)
+	PEERS=$(PEERS) scripts/test-engines.sh $(TESTS)
+
 .PHONY: release
 release:
 	$(CARGO) build --release --locked

@@ -104,7 +104,7 @@ services:
   two:
     env_file:
       - plain.env # a word
-      - {path: ./x/${NAME}.env, required: false}
+      - {path: './x/${NAME}.env', required: false}
     extends: {service: one}
 ";
         let found = mentions("compose.yaml", text).unwrap();
@@ -120,7 +120,7 @@ services:
                 (Beside::EnvFile, ".env", "'.env'"),
                 (Beside::Extends, "base.yaml", "\"base.yaml\""),
                 (Beside::EnvFile, "plain.env", "plain.env"),
-                (Beside::EnvFile, "./x/${NAME}.env", "./x/${NAME}.env"),
+                (Beside::EnvFile, "./x/${NAME}.env", "'./x/${NAME}.env'"),
             ]
         );
     }

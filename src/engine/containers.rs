@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use bollard::models::{
     ContainerConfig, ContainerCreateResponse, ContainerInspectResponse, ContainerSummary,
-    ContainerTopResponse, ContainerUpdateBody, ContainerWaitResponse,
+    ContainerSummaryStateEnum, ContainerTopResponse, ContainerUpdateBody, ContainerWaitResponse,
 };
 use bollard::query_parameters as query;
 use http_body_util::BodyExt;
@@ -35,6 +35,12 @@ pub enum Started {
     Now,
     /// It ran already.
     Already,
+}
+
+/// Whether a container in this state has processes.
+fn runs(state: ContainerSummaryStateEnum) -> bool {
+    use ContainerSummaryStateEnum::{PAUSED, RESTARTING, RUNNING};
+    matches!(state, RUNNING | PAUSED | RESTARTING)
 }
 
 /// Podman's words for a container that ends and one that has ended, in Docker's.
@@ -130,9 +136,12 @@ impl Engine {
     ) -> Result<Vec<ContainerSummary>> {
         if self.ping().await?.podman {
             let call = Call::get("/containers/json")
-                .query("all", which == Which::All)
+                .query("all", true)
                 .query("filters", serde_json::json!(by));
-            return self.in_dockers_words(call).await;
+            let mut all: Vec<ContainerSummary> = self.in_dockers_words(call).await?;
+            // Podman counts what is paused among those that do not run.
+            all.retain(|one| which == Which::All || one.state.is_some_and(runs));
+            return Ok(all);
         }
         let options = query::ListContainersOptionsBuilder::default()
             .all(which == Which::All)

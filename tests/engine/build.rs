@@ -1,5 +1,6 @@
 //! `dco build`.
 
+use crate::support::capability::{Capability, needs};
 use crate::support::{Project, engine};
 
 const COMPOSE: &str = "services:
@@ -24,6 +25,9 @@ fn project(subject: &str) -> Project {
 
 #[test]
 fn an_image_is_built_named_and_labelled_as_compose_does() {
+    if !needs(Capability::ClassicBuilder) {
+        return;
+    }
     let project = project("verb");
     let finished = project
         .dco(&["build", "--build-arg", "FOO=you", "web"])
@@ -45,6 +49,9 @@ fn an_image_is_built_named_and_labelled_as_compose_does() {
 
 #[test]
 fn a_failed_build_says_so_once_and_exits_with_1_or_the_classic_builders_code() {
+    if !needs(Capability::ClassicBuilder) {
+        return;
+    }
     let project = project("verb-fails");
     let finished = project.dco(&["build", "other"]).exits(1);
     assert!(
@@ -94,6 +101,9 @@ fn ids(project: &Project) -> (String, String) {
 
 #[test]
 fn up_builds_anew_what_changed_and_names_it_and_nothing_else() {
+    if !needs(Capability::ClassicBuilder) {
+        return;
+    }
     let project = Project::new("fresh")
         .file("compose.yaml", FRESH)
         .file(

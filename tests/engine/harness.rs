@@ -1,10 +1,16 @@
 //! The helpers keep what they promise.
 
+use std::io::Write;
+
+use crate::support::capability::engine_name;
 use crate::support::{Project, engine};
 
 #[test]
 fn an_engine_answers() {
     assert_eq!(engine::call("GET", "/_ping").status, 200);
+    // Not by a macro: the table of engines is made of what shows.
+    let name = engine_name();
+    let _ = writeln!(std::io::stderr(), "engine of these tests: {name}");
 }
 
 #[test]

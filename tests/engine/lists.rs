@@ -4,6 +4,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
+use crate::support::capability::{Capability, needs};
 use crate::support::{PATIENCE, Project, engine, until};
 
 /// A container with Compose's labels, created and not started.
@@ -134,6 +135,9 @@ fn ls_names_the_project_with_its_states_and_files() {
 
 #[test]
 fn images_top_and_volumes_show_what_containers_use() {
+    if !needs(Capability::ShortNames) {
+        return;
+    }
     let project = Project::new("uses").file(
         "compose.yaml",
         "services:\n  web: {image: busybox}\n  db: {image: busybox}\n  job: {image: busybox}\n",
@@ -175,6 +179,9 @@ fn images_top_and_volumes_show_what_containers_use() {
 
 #[test]
 fn wait_ends_as_the_container_does_and_events_tell_of_it() {
+    if !needs(Capability::Events) {
+        return;
+    }
     let (project, web, _) = stack("wait");
     let mut waiting = project
         .command(&["wait", "web"])

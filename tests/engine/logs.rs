@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use super::exec::container;
+use crate::support::capability::{Capability, needs};
 use crate::support::{PATIENCE, Project, engine, until};
 
 /// A project whose containers the test makes itself.
@@ -120,6 +121,9 @@ fn following_ends_with_the_container_and_keeps_its_last_line() {
 
 #[test]
 fn following_goes_on_through_a_restart_without_a_line_lost_or_twice() {
+    if !needs(Capability::Events) {
+        return;
+    }
     let project = project("logs");
     // A second container keeps the logs open.
     shell(

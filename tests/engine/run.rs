@@ -4,6 +4,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
+use crate::support::capability::{Capability, needs};
 use crate::support::{PATIENCE, Project, engine, until};
 
 const FILE: &str = "\
@@ -43,6 +44,9 @@ fn one_offs(project: &Project) -> Vec<Value> {
 
 #[test]
 fn dependencies_are_healthy_first_and_the_code_and_outputs_are_the_commands() {
+    if !needs(Capability::Healthchecks) {
+        return;
+    }
     let project = project();
     let script = "echo out $FROM_FILE; echo err >&2; exit 7";
     let done = project.dco(&["run", "--rm", "web", "sh", "-c", script]);
@@ -68,6 +72,9 @@ fn dependencies_are_healthy_first_and_the_code_and_outputs_are_the_commands() {
 
 #[test]
 fn options_change_the_container() {
+    if !needs(Capability::DockersWords) {
+        return;
+    }
     let project = project()
         .file("more.env", "FROM_ENV_FILE=more\nGIVEN=ignored\n")
         .env("HERE", "here");
@@ -160,6 +167,9 @@ fn options_change_the_container() {
 
 #[test]
 fn the_services_ports_aliases_and_a_name_are_given_where_asked_for() {
+    if !needs(Capability::DockersWords) {
+        return;
+    }
     let project = project();
     let name = format!("{}-mine", project.name());
     let args = [

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::support::capability::{Capability, needs};
 use crate::support::{Project, until};
 
 const TWO: &str = "\
@@ -163,6 +164,9 @@ fn replicas_come_and_go() {
 
 #[test]
 fn two_that_ignore_sigterm_come_down_together() {
+    if !needs(Capability::Concurrency) {
+        return;
+    }
     let stubborn = concat!(
         "    image: busybox\n",
         "    command: [sh, -c, \"trap '' TERM; while :; do sleep 1; done\"]\n",

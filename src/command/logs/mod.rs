@@ -13,7 +13,7 @@ use regex::bytes::Regex;
 use super::Context;
 use crate::diagnostic::Diagnostic;
 use crate::engine::{
-    Engine, Framing, LogLines, LogRange, Which, container, labelled, watch_project,
+    Engine, Error, Framing, LogLines, LogRange, Which, container, labelled, watch_project,
 };
 use crate::plan::observed::Container;
 use crate::project::{Along, Project, Service};
@@ -267,14 +267,16 @@ impl Opened {
 /// Opens a container's log; whether it has frames depends on its terminal. None where its logging
 /// driver cannot be read.
 async fn open(engine: &Engine, container: &str, range: &LogRange) -> Result<Option<LogLines>> {
-    /// Not Implemented.
-    const UNREADABLE: u16 = 501;
+    // Docker does not implement it; Podman fails with these words.
+    let unreadable = |error: &Error| {
+        error.status() == Some(501) || error.to_string().contains("'none' log driver")
+    };
     let details = engine.inspect_container(container).await?;
     let tty = details.config.and_then(|config| config.tty);
     let framing = Framing::of_tty(tty.unwrap_or_default());
     match engine.log_lines(container, framing, range).await {
         Ok(lines) => Ok(Some(lines)),
-        Err(error) if error.status() == Some(UNREADABLE) => Ok(None),
+        Err(error) if unreadable(&error) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

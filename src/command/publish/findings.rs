@@ -157,7 +157,10 @@ fn regex(text: &str) -> Regex {
 /// What looks like a secret under the keys of a tree: `services.web.environment.TOKEN`.
 pub fn in_tree(tree: &Tree) -> Vec<Finding> {
     let value = serde_json::to_value(tree).unwrap_or_default();
-    in_map(&flat(&value))
+    let mut map = flat(&value);
+    // Where a secret lies is none; what lies there is looked at by itself.
+    map.retain(|key, _| !key.ends_with(".file"));
+    in_map(&map)
 }
 
 /// What looks like a secret in a file: under its keys, where it has some.
@@ -221,6 +224,9 @@ fn pairs(text: &str) -> Option<BTreeMap<String, String>> {
     lines.map(pair).collect()
 }
 
+/// Lists of `KEY=value` that mean the same as a map.
+const MAPS: [&str; 4] = [".environment", ".args", ".labels", ".annotations"];
+
 fn flat(value: &Value) -> BTreeMap<String, String> {
     fn walk(at: &str, value: &Value, into: &mut BTreeMap<String, String>) {
         match value {
@@ -231,8 +237,14 @@ fn flat(value: &Value) -> BTreeMap<String, String> {
                 }
             }
             Value::Array(items) => {
+                let is_map = MAPS.iter().any(|key| at.ends_with(key));
                 for (index, value) in items.iter().enumerate() {
-                    walk(&format!("{at}[{index}]"), value, into);
+                    match value.as_str().and_then(|text| text.split_once('=')) {
+                        Some((key, value)) if is_map => {
+                            into.insert(format!("{at}.{key}"), value.to_owned());
+                        }
+                        _ => walk(&format!("{at}[{index}]"), value, into),
+                    }
                 }
             }
             Value::String(text) => drop(into.insert(at.to_owned(), text.clone())),
@@ -309,10 +321,12 @@ list: [ghp_1234567890abcdefghijklmnopqrstuvwxyz, 'postgres://me:secret@db/x', 'p
 db_password: abcdefghijklmnopqrstuvwxyz
 short_password: abc
 number: 1234567890123456
+more: {environment: [KEY=AKIA1234567890ABCDEF]}
 ";
         assert_eq!(
             shown(&in_text(text)),
             "AWS Client ID \"A\" A3TX1234567890ABCDEF\n\
+             AWS Client ID \"more.environment.KEY\" AKIA1234567890ABCDEF\n\
              AWS Secret Key \"services.web.environment.KEY\" aws\"12345+67890/abcdefghijklm+NOPQRSTUVWXYZ+\"\n\
              Github authentication \"list[0]\" ghp_1234567890abcdefghijklmnopqrstuvwxyz\n\
              Keyword Detector \"db_password\" abcdefghijklmnopqrstuvwxyz\n\

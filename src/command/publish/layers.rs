@@ -49,16 +49,19 @@ impl Layer {
             ENV_FILE => "com.docker.compose.envfile",
             _ => "com.docker.compose.file",
         };
-        let mut notes = json!({key: self.name, "com.docker.compose.version": version});
+        let mut notes = BTreeMap::from([
+            (key, self.name.as_str()),
+            ("com.docker.compose.version", version),
+        ]);
         if self.extended {
-            notes["com.docker.compose.extends"] = "true".into();
+            notes.insert("com.docker.compose.extends", "true");
         }
         json!({
             "mediaType": self.kind,
             "digest": digest(&self.bytes),
             "size": self.bytes.len(),
-            "data": STANDARD.encode(&self.bytes),
             "annotations": notes,
+            "data": STANDARD.encode(&self.bytes),
         })
     }
 }
@@ -175,7 +178,7 @@ mod tests {
         };
         write(
             "compose.yaml",
-            "services:\n  web: {extends: {file: sub/base.yaml, service: x}, env_file: [${NAME}.env]}\n",
+            "services:\n  web: {extends: {file: sub/base.yaml, service: x}, env_file: ['${NAME}.env']}\n",
         );
         write(
             "sub/base.yaml",
