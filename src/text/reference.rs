@@ -113,10 +113,10 @@ impl Reference {
             Some(short) if !short.contains('/') => short,
             _ => &self.path,
         };
-        // Without its registry it would be read as one of another, or as an image's id.
-        match split_domain(short).0 == DEFAULT_DOMAIN && !is_identifier(short) {
-            true => short.to_owned(),
-            false => self.name(),
+        // Without its registry it may be read as another, or as an image's id.
+        match Self::parse(short) {
+            Ok(read) if read.domain == self.domain && read.path == self.path => short.to_owned(),
+            _ => self.name(),
         }
     }
 
@@ -257,6 +257,11 @@ mod tests {
                 "docker.io/other.io/a:1",
                 "docker.io/other.io/a:1",
                 "docker.io/other.io/a:1",
+            ),
+            (
+                "docker.io/docker.io/a",
+                "docker.io/docker.io/a",
+                "docker.io/docker.io/a",
             ),
             (
                 "grafana/loki:3",
