@@ -9,7 +9,7 @@ use bollard::models::ContainerInspectResponse;
 use super::interactive::{DetachKeys, End, Session, Sized, Stdin, proxy_signals};
 use super::{Context, target};
 use crate::diagnostic::Diagnostic;
-use crate::engine::{Attach, Engine, Framing, Until, Which};
+use crate::engine::{Attach, Engine, Framing, Until};
 use crate::report::Exit;
 
 /// Stand in front of a running container's main process
@@ -42,15 +42,8 @@ pub struct Args {
 
 /// Finds the container, attaches, and ends as its process ends.
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
-    let engine = &cx.engine()?;
-    let project = cx.project_name()?;
-    let wanted = target::Wanted {
-        project: &project,
-        service: &args.service,
-        index: args.index,
-        which: Which::Running,
-    };
-    let container = target::first(engine, &wanted, cx).await?;
+    let (engine, container) = target::running(cx, &args.service, args.index).await?;
+    let engine = &engine;
     let details = engine.inspect_container(&container.id).await?;
     refuse_what_does_not_run(&details)?;
     let config = details.config.unwrap_or_default();

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::Context;
-use super::target::{self, Wanted};
-use crate::engine::{Commit, Which};
+use super::target;
+use crate::engine::Commit;
 use crate::event::{Event, Resource, Status};
 
 /// Create an image from what a container has become
@@ -44,15 +44,7 @@ pub struct Args {
 
 /// Finds the running container and makes the image.
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
-    let engine = cx.engine()?;
-    let project = cx.project_name()?;
-    let wanted = Wanted {
-        project: &project,
-        service: &args.service,
-        index: args.index,
-        which: Which::Running,
-    };
-    let container = target::first(&engine, &wanted, cx).await?;
+    let (engine, container) = target::running(cx, &args.service, args.index).await?;
     let say = |status, text: &str, details: String| {
         cx.events().emit(Event::Progress {
             resource: Resource::Container(container.name.clone()),

@@ -10,8 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use futures_util::StreamExt;
 
 use super::Context;
-use super::target::{self, Wanted};
-use crate::engine::Which;
+use super::target;
 use crate::event::{Event, Resource, Status};
 use crate::report;
 
@@ -33,15 +32,7 @@ pub struct Args {
 
 /// Finds the running container and writes its files.
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
-    let engine = cx.engine()?;
-    let project = cx.project_name()?;
-    let wanted = Wanted {
-        project: &project,
-        service: &args.service,
-        index: args.index,
-        which: Which::Running,
-    };
-    let container = target::first(&engine, &wanted, cx).await?;
+    let (engine, container) = target::running(cx, &args.service, args.index).await?;
     let output = args.output.as_deref();
     let output = output.filter(|path| !path.as_os_str().is_empty());
     if output.is_none() && cx.terminal.stdout {

@@ -82,6 +82,7 @@ mod usage;
 mod version;
 mod volumes;
 mod wait;
+mod wait_flags;
 mod watch;
 mod why;
 mod work;

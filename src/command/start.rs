@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use super::Context;
 use super::settle::{Firmness, settle};
-use super::up::wait_limit;
+use super::wait_flags::WaitFlags;
 use super::work::{Manner, Work, is_strict, waits};
 use crate::plan;
 
@@ -17,28 +17,15 @@ pub struct Args {
     /// Services, all of them by default
     services: Vec<String>,
 
-    /// Wait until services are running or healthy
-    #[arg(long)]
-    wait: bool,
-
-    /// Seconds to wait at most
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        requires = "wait",
-        allow_negative_numbers = true
-    )]
-    wait_timeout: Option<i64>,
+    #[command(flatten)]
+    waiting: WaitFlags,
 }
 
 /// Starts containers, each after what it depends on is ready.
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     let work = Work::open(cx, cx.project_or_name(&args.services)?, waits(cx, false)).await?;
     let services = work.graph.with_dependencies(&work.named(&args.services)?);
-    let wait = match args.wait {
-        true => Some(wait_limit(args.wait_timeout)?),
-        false => None,
-    };
+    let wait = args.waiting.limit()?;
     let plan = work.plan(|world| plan::start(world, &services, wait))?;
     if cx.globals.dry_run {
         return super::plan::show(&plan);

@@ -54,6 +54,23 @@ pub async fn first(engine: &Engine, wanted: &Wanted<'_>, cx: &Context) -> Result
     }
 }
 
+/// The first running container of a service of the project at hand, or the one of that number.
+///
+/// # Errors
+///
+/// There is none.
+pub async fn running(cx: &Context, service: &str, index: u32) -> Result<(Engine, Container)> {
+    let engine = cx.engine()?;
+    let wanted = Wanted {
+        project: &cx.project_name()?,
+        service,
+        index,
+        which: Which::Running,
+    };
+    let container = first(&engine, &wanted, cx).await?;
+    Ok((engine, container))
+}
+
 /// Says that a service has no container, and which services have.
 async fn absent(engine: &Engine, wanted: &Wanted<'_>, cx: &Context) -> Result<Diagnostic> {
     let mut message = format!("service \"{}\" is not running", wanted.service);

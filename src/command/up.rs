@@ -11,6 +11,7 @@ use super::consent::volumes_to_rebuild;
 use super::foreign;
 use super::settle::{Firmness, settle};
 use super::shape::{Shape, scale, warn_of_orphans};
+use super::wait_flags::WaitFlags;
 use super::work::{Manner, Source, Work, grace, is_strict, look_again, waits};
 use crate::compose;
 use crate::execute::{Cleanup, Report};
@@ -65,18 +66,8 @@ pub struct Args {
     #[arg(short, long, value_name = "SECONDS", allow_negative_numbers = true)]
     timeout: Option<i64>,
 
-    /// Wait until services are running or healthy
-    #[arg(long)]
-    wait: bool,
-
-    /// Seconds to wait at most
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        requires = "wait",
-        allow_negative_numbers = true
-    )]
-    wait_timeout: Option<i64>,
+    #[command(flatten)]
+    waiting: WaitFlags,
 
     /// Return without waiting for published ports
     #[arg(long, help_heading = "Readiness")]
@@ -155,7 +146,7 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     if args.no_start {
         return Ok(ExitCode::SUCCESS);
     }
-    if !args.detach && !args.wait {
+    if !args.detach && !args.waiting.wait {
         let watched = args.watched(&work, &report);
         let after = args.after();
         let show = Show {
@@ -376,10 +367,7 @@ impl Args {
             false => policy.recreate,
         };
         policy.grace = grace(self.timeout)?;
-        policy.wait = match self.wait {
-            true => Some(wait_limit(self.wait_timeout)?),
-            false => None,
-        };
+        policy.wait = self.waiting.limit()?;
         if self.no_start {
             policy.extent = Extent::Create;
         }
@@ -388,17 +376,6 @@ impl Args {
             policy.recreate = Recreate::Force;
         }
         Ok(policy)
-    }
-}
-
-/// `--wait-timeout` in seconds; 0 for as long as it takes.
-pub(super) fn wait_limit(seconds: Option<i64>) -> Result<Wait> {
-    match seconds.unwrap_or_default() {
-        seconds if seconds < 0 => bail!("--wait-timeout must be a non-negative integer"),
-        0 => Ok(Wait(None)),
-        seconds => Ok(Wait(Some(crate::project::Duration(
-            seconds.saturating_mul(1_000_000_000),
-        )))),
     }
 }
 

@@ -25,104 +25,61 @@ pub struct Compared<'a> {
     pub place: &'a dyn Fn(&[&str]) -> Option<Place>,
 }
 
-/// Fields that are one value in both: the name in the file, the request's pointer, the engine's.
+/// Fields that are one value in both: the name in the file, and the request's pointer.
 /// What the request leaves out says nothing: the image or the engine may have set it.
-const PLAIN: &[(&str, &str, &str)] = &[
-    ("cap_add", "/HostConfig/CapAdd", "/HostConfig/CapAdd"),
-    ("cap_drop", "/HostConfig/CapDrop", "/HostConfig/CapDrop"),
-    (
-        "cpu_shares",
-        "/HostConfig/CpuShares",
-        "/HostConfig/CpuShares",
-    ),
-    ("cpus", "/HostConfig/NanoCpus", "/HostConfig/NanoCpus"),
-    ("devices", "/HostConfig/Devices", "/HostConfig/Devices"),
-    ("dns", "/HostConfig/Dns", "/HostConfig/Dns"),
-    (
-        "dns_search",
-        "/HostConfig/DnsSearch",
-        "/HostConfig/DnsSearch",
-    ),
-    ("domainname", "/Domainname", "/Config/Domainname"),
-    (
-        "extra_hosts",
-        "/HostConfig/ExtraHosts",
-        "/HostConfig/ExtraHosts",
-    ),
-    ("group_add", "/HostConfig/GroupAdd", "/HostConfig/GroupAdd"),
-    ("healthcheck", "/Healthcheck", "/Config/Healthcheck"),
-    ("hostname", "/Hostname", "/Config/Hostname"),
-    ("image", "/Image", "/Config/Image"),
-    ("init", "/HostConfig/Init", "/HostConfig/Init"),
-    ("ipc", "/HostConfig/IpcMode", "/HostConfig/IpcMode"),
-    (
-        "logging.driver",
-        "/HostConfig/LogConfig/Type",
-        "/HostConfig/LogConfig/Type",
-    ),
-    (
-        "logging.options",
-        "/HostConfig/LogConfig/Config",
-        "/HostConfig/LogConfig/Config",
-    ),
-    ("mem_limit", "/HostConfig/Memory", "/HostConfig/Memory"),
-    (
-        "network_mode",
-        "/HostConfig/NetworkMode",
-        "/HostConfig/NetworkMode",
-    ),
-    ("pid", "/HostConfig/PidMode", "/HostConfig/PidMode"),
-    (
-        "security_opt",
-        "/HostConfig/SecurityOpt",
-        "/HostConfig/SecurityOpt",
-    ),
-    ("shm_size", "/HostConfig/ShmSize", "/HostConfig/ShmSize"),
-    ("stop_grace_period", "/StopTimeout", "/Config/StopTimeout"),
-    ("stop_signal", "/StopSignal", "/Config/StopSignal"),
-    ("sysctls", "/HostConfig/Sysctls", "/HostConfig/Sysctls"),
-    ("tmpfs", "/HostConfig/Tmpfs", "/HostConfig/Tmpfs"),
-    ("user", "/User", "/Config/User"),
-    ("working_dir", "/WorkingDir", "/Config/WorkingDir"),
+const PLAIN: &[(&str, &str)] = &[
+    ("cap_add", "/HostConfig/CapAdd"),
+    ("cap_drop", "/HostConfig/CapDrop"),
+    ("cpu_shares", "/HostConfig/CpuShares"),
+    ("cpus", "/HostConfig/NanoCpus"),
+    ("devices", "/HostConfig/Devices"),
+    ("dns", "/HostConfig/Dns"),
+    ("dns_search", "/HostConfig/DnsSearch"),
+    ("domainname", "/Domainname"),
+    ("extra_hosts", "/HostConfig/ExtraHosts"),
+    ("group_add", "/HostConfig/GroupAdd"),
+    ("healthcheck", "/Healthcheck"),
+    ("hostname", "/Hostname"),
+    ("image", "/Image"),
+    ("init", "/HostConfig/Init"),
+    ("ipc", "/HostConfig/IpcMode"),
+    ("logging.driver", "/HostConfig/LogConfig/Type"),
+    ("logging.options", "/HostConfig/LogConfig/Config"),
+    ("mem_limit", "/HostConfig/Memory"),
+    ("network_mode", "/HostConfig/NetworkMode"),
+    ("pid", "/HostConfig/PidMode"),
+    ("security_opt", "/HostConfig/SecurityOpt"),
+    ("shm_size", "/HostConfig/ShmSize"),
+    ("stop_grace_period", "/StopTimeout"),
+    ("stop_signal", "/StopSignal"),
+    ("sysctls", "/HostConfig/Sysctls"),
+    ("tmpfs", "/HostConfig/Tmpfs"),
+    ("user", "/User"),
+    ("working_dir", "/WorkingDir"),
 ];
 
 /// The same where nothing but the file sets it, so that what is left out was taken away.
-const OWN: &[(&str, &str, &str)] = &[
-    (
-        "privileged",
-        "/HostConfig/Privileged",
-        "/HostConfig/Privileged",
-    ),
-    (
-        "read_only",
-        "/HostConfig/ReadonlyRootfs",
-        "/HostConfig/ReadonlyRootfs",
-    ),
-    (
-        "restart",
-        "/HostConfig/RestartPolicy/Name",
-        "/HostConfig/RestartPolicy/Name",
-    ),
-    ("stdin_open", "/OpenStdin", "/Config/OpenStdin"),
-    ("tty", "/Tty", "/Config/Tty"),
+const OWN: &[(&str, &str)] = &[
+    ("privileged", "/HostConfig/Privileged"),
+    ("read_only", "/HostConfig/ReadonlyRootfs"),
+    ("restart", "/HostConfig/RestartPolicy/Name"),
+    ("stdin_open", "/OpenStdin"),
+    ("tty", "/Tty"),
 ];
 
 /// The fields that differ, sorted by name; those that only Compose's labels show are not seen.
 pub fn changes(compared: &Compared<'_>) -> Vec<FieldChange> {
     let mut changes = Vec::new();
-    for (field, wanted, found) in PLAIN {
-        let wanted = filled(compared.wanted, wanted);
-        if wanted.is_some() {
-            changes.extend(compared.one(field, filled(compared.found, found), wanted));
+    for (field, pointer) in PLAIN {
+        let (old, new) = compared.both(pointer);
+        if new.is_some() {
+            changes.extend(compared.one(field, old, new));
         }
     }
-    for (field, wanted, found) in OWN {
-        let set = |value: Option<&Value>| value.filter(|value| **value != "no").cloned();
-        let (old, new) = (
-            set(filled(compared.found, found)),
-            set(filled(compared.wanted, wanted)),
-        );
-        changes.extend(compared.one(field, old.as_ref(), new.as_ref()));
+    for (field, pointer) in OWN {
+        let (old, new) = compared.both(pointer);
+        let set = |value: &&Value| **value != "no";
+        changes.extend(compared.one(field, old.filter(set), new.filter(set)));
     }
     let image = compared.image;
     for (field, key, default) in [
@@ -146,6 +103,16 @@ pub fn changes(compared: &Compared<'_>) -> Vec<FieldChange> {
 type Texts = BTreeMap<String, String>;
 
 impl Compared<'_> {
+    /// What the engine and the request say at a pointer of the request; the engine keeps what is
+    /// not the host's below `Config`.
+    fn both(&self, pointer: &str) -> (Option<&Value>, Option<&Value>) {
+        let found = match pointer.starts_with("/HostConfig/") {
+            true => filled(self.found, pointer),
+            false => filled(self.found, &format!("/Config{pointer}")),
+        };
+        (found, filled(self.wanted, pointer))
+    }
+
     fn one(&self, field: &str, old: Option<&Value>, new: Option<&Value>) -> Option<FieldChange> {
         let path: Vec<&str> = field.split('.').collect();
         let differs = old != new;

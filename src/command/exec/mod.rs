@@ -11,7 +11,7 @@ use bollard::models::ExecConfig;
 use super::interactive::{DetachKeys, End, Session, Sized, Stdin};
 use super::{Context, Words, target};
 use crate::diagnostic::Diagnostic;
-use crate::engine::{Engine, Which};
+use crate::engine::Engine;
 use crate::event::Event;
 use script::{Place, Way};
 
@@ -76,15 +76,7 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
                 .into(),
         );
     }
-    let engine = cx.engine()?;
-    let project = cx.project_name()?;
-    let wanted = target::Wanted {
-        project: &project,
-        service: args.words.service(),
-        index: args.index,
-        which: Which::Running,
-    };
-    let container = target::first(&engine, &wanted, cx).await?;
+    let (engine, container) = target::running(cx, args.words.service(), args.index).await?;
     let tty = !args.no_tty && !args.detach && cx.terminal.stdin && cx.terminal.stdout;
     let detach = cx.detach_keys(None)?;
     let config = args.config(cx, tty);
