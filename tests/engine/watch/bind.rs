@@ -267,7 +267,13 @@ services:
         named.retain(|call| !call.starts_with("GET /images/"));
         named
     };
-    drop(engine.take());
+    // Its own ear for what happens to the project, the last thing that it begins with.
+    until(PATIENCE, "the watch to listen", || {
+        engine
+            .take()
+            .contains(&"GET /events".to_owned())
+            .then_some(())
+    });
     project.write("code/main.py", "import time\ntime.sleep(2e6)\n");
     watching.until_says("restarted `python");
     let restarted = named(engine.take());
