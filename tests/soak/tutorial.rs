@@ -15,15 +15,16 @@ use crate::support::{PATIENCE, Project, engine, until};
 const ROUNDS: u32 = 20;
 
 /// The page's status line and body.
-pub fn page(port: u16) -> String {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream
-        .write_all(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n")
-        .unwrap();
+///
+/// # Errors
+/// Nobody answers, or not to the end.
+pub fn page(port: u16) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
     let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    text
+    stream.read_to_string(&mut text)?;
+    Ok(text)
 }
 
 /// A port that nobody listens on now.
@@ -69,12 +70,12 @@ fn every_cold_start_of_the_tutorial_is_ready_when_up_returns() {
         project.dco(&["down", "--volume"]).ok();
         project.dco(&["up", "-d"]).ok();
         // Whatever it says without its tables: somebody answers.
-        let first = self::page(port);
+        let first = self::page(port).unwrap();
         assert!(first.starts_with("HTTP/1."), "round {round}: {first}");
         project
             .dco(&["exec", "-T", "django", "manage.py", "migrate"])
             .ok();
-        let page = page(port);
+        let page = page(port).unwrap();
         assert!(
             page.contains(" 200 ") && page.contains("Hello, visitor 1"),
             "round {round}: {page}"
