@@ -19,7 +19,7 @@ use crate::name::{ImageId, ServiceName};
 use crate::plan::Observed;
 use crate::plan::bases::{Bases, acyclic, bases};
 use crate::plan::fresh::{Recipe, changed, edited_in_vain};
-use crate::project::{Mapping, MountType, Project};
+use crate::project::{Along, Mapping, MountType, Project};
 use crate::report::ProgressMode;
 
 /// Builds the images of a project's services.
@@ -80,7 +80,10 @@ impl<'a> Builds<'a> {
             proxy: &self.proxy,
             stamp: &self.stamp,
         };
-        convert::bake(self.project, wanted, &around, output)
+        // What they depend on stands in the file too, though it is not built.
+        let names: Vec<String> = wanted.iter().map(ToString::to_string).collect();
+        let project = self.project.clone().select(&names, Along::Dependencies)?;
+        convert::bake(&project, wanted, &around, output)
     }
 
     /// The name that a service's image gets.
