@@ -228,7 +228,7 @@ services:
   app:
     image: busybox
     user: '4321'
-    command: [sh, -c, 'stat -c %u:%g /etc/app.conf; cat /etc/app.conf /run/secrets/token']
+    command: [sh, -c, 'stat -c %u:%g /etc/app.conf; cat /etc/app.conf /run/secrets/token; echo; sleep 0.2']
     configs:
       - source: conf
         target: /etc/app.conf
