@@ -202,7 +202,20 @@ fn a_helper_and_podmans_file_are_asked_and_a_broken_helper_does_not_stop_what_is
     stage.project.write("helper/config.json", &helper);
     with_path("helper", &["pull", "app"]).ok();
 
+    // A service with the engine's socket gets what the helper knows.
+    let socket = "services:\n  app: {image: busybox, init: true, command: sleep 600, use_api_socket: true}\n";
+    stage.project.write("socket.yaml", socket);
+    with_path("helper", &["-f", "socket.yaml", "up", "-d", "--no-settle"]).ok();
+    let id = stage.project.inspect("app")["Id"]
+        .as_str()
+        .expect("its id")
+        .to_owned();
+    let archive = engine::bytes(&format!(
+        "/containers/{id}/archive?path=/run/secrets/docker/config.json"
+    ));
     let auth = STANDARD.encode(format!("{USER}:{PASSWORD}"));
+    assert!(String::from_utf8_lossy(&archive).contains(&auth));
+
     let podman = format!(r#"{{"auths": {{"{address}": {{"auth": "{auth}"}}}}}}"#);
     stage.project.write("podman.json", &podman);
     with_path("none", &["pull", "app"]).ok();

@@ -3,17 +3,31 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::super::Context;
 use crate::diagnostic::SourceFile;
+use crate::engine::Engine;
+use crate::project::Project;
 
-/// The registries' credentials of the Docker client's configuration, as a `config.json` for
-/// services with `use_api_socket`; those that a helper keeps stay with it.
-pub(super) fn registries(cx: &Context) -> String {
-    let path = cx.docker_config().dir.join("config.json");
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    let config: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-    let auths = config.get("auths").cloned();
-    let auths = auths.unwrap_or_else(|| serde_json::json!({}));
+/// The credentials of registries, helpers' too, as a `config.json` for services with
+/// `use_api_socket`; no helper is asked where there is none.
+pub(super) async fn registries(engine: &Engine, project: &Project) -> String {
+    let mut auths = serde_json::Map::new();
+    if project.services.values().any(|it| it.use_api_socket) {
+        for (server, login) in engine.logins().all().await {
+            let text = |key: &str| login[key].as_str().unwrap_or_default();
+            let shown = match text("identitytoken") {
+                "" => {
+                    let pair = format!("{}:{}", text("username"), text("password"));
+                    serde_json::json!({"auth": STANDARD.encode(pair)})
+                }
+                token => serde_json::json!({"identitytoken": token}),
+            };
+            auths.insert(server, shown);
+        }
+    }
     serde_json::json!({ "auths": auths }).to_string()
 }
 

@@ -127,7 +127,8 @@ impl<'c> Work<'c> {
         };
         let project = match source {
             Source::Loaded(mut project) => {
-                api_socket(&mut project, &registries(cx));
+                let credentials = registries(engine, &project).await;
+                api_socket(&mut project, &credentials);
                 *project
             }
             Source::Name(name) => plan::recall(&name, &observed),
