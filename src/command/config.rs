@@ -193,6 +193,7 @@ async fn project(args: &Args, cx: &Context) -> Result<String> {
         true => compose::resolve_labels(&mut project, &cwd)?,
         false => compose::resolve_files(&mut project, &cwd)?,
     }
+    compose::drop_label_files(&mut project);
     if !args.no_consistency {
         compose::container_names(&project)?;
     }
@@ -275,6 +276,7 @@ fn hashes(args: &Args, cx: &Context) -> Result<String> {
         }
         _ => compose::resolve_labels(&mut project, &cwd)?,
     }
+    compose::drop_label_files(&mut project);
     fix_platforms(&mut project)?;
     let names: BTreeSet<&str> = project.services.keys().map(|name| &**name).collect();
     let mut text = String::new();

@@ -173,6 +173,13 @@ pub fn resolve_files(project: &mut Project, cwd: &Path) -> Result<(), Diagnostic
     resolve(project, cwd, EnvFiles::Read)
 }
 
+/// Drops the lists of label files, as `config` does; for containers they stay part of the hash.
+pub fn drop_label_files(project: &mut Project) {
+    for service in project.services.values_mut() {
+        service.label_file.clear();
+    }
+}
+
 /// Reads the `label_file` entries only: what Docker Compose does even where env files stay unread.
 ///
 /// # Errors
@@ -252,7 +259,6 @@ fn resolve(project: &mut Project, cwd: &Path, env_files: EnvFiles) -> Result<(),
             }
         }
         service.labels.extend(own);
-        service.label_file.clear();
     }
     project.services = services;
     project.warnings.append(&mut files.warnings);

@@ -140,6 +140,7 @@ impl Args {
         let tree = compose::load_tree(&request)?;
         let mut whole = project.clone();
         compose::resolve_files(&mut whole, &request.cwd)?;
+        compose::drop_label_files(&mut whole);
         for (name, service) in &mut whole.services {
             service
                 .env_file
