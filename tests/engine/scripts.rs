@@ -227,3 +227,21 @@ fn a_dependency_that_ends_at_once_is_told_for_that_and_not_for_its_missing_healt
     );
     assert!(done.stderr.contains(&said), "{}", done.stderr);
 }
+
+/// An engine ends the stream of a container that ends at once before its last line, now and then.
+#[test]
+fn the_last_words_of_what_ends_at_once_are_shown_once() {
+    let service = |n: usize| {
+        format!("  s{n}: {{image: busybox, command: [sh, -c, 'echo first{n}; printf last{n}']}}\n")
+    };
+    let services: String = (0..12).map(service).collect();
+    let project = Project::new("lastwords").file("compose.yaml", &format!("services:\n{services}"));
+    let said = project.dco(&["up", "--no-color"]).ok().stdout;
+    for n in 0..12 {
+        for word in ["first", "last"] {
+            let line = format!("| {word}{n}");
+            let lines = said.lines().filter(|shown| shown.ends_with(&line));
+            assert_eq!(lines.count(), 1, "{line}\n{said}");
+        }
+    }
+}

@@ -296,8 +296,10 @@ services:
     assert!(!project.dco(&["ps"]).ok().stdout.contains("READY"));
     let dco = env!("CARGO_BIN_EXE_dco");
     let shown = |columns: u32| {
-        let line = format!("stty cols {columns}; exec {dco} ps");
-        let terminal = Terminal::spawn(project.program("sh".as_ref(), &["-c", &line]));
+        // It waits for a line: the terminal gets its first size when the program runs already.
+        let line = format!("read go; stty cols {columns}; exec {dco} ps");
+        let mut terminal = Terminal::spawn(project.program("sh".as_ref(), &["-c", &line]));
+        terminal.send("\n");
         let (code, text) = terminal.end();
         assert_eq!(code, 0, "{text}");
         text

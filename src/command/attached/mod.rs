@@ -3,6 +3,7 @@
 
 mod beside;
 mod expected;
+mod follow;
 mod menu;
 mod screen;
 
@@ -22,11 +23,12 @@ use tokio::sync::mpsc;
 
 pub(super) use self::beside::beside;
 use self::expected::{Expected, Met};
+use self::follow::{Followed, follow_one};
 use self::screen::Screen;
 use super::Context;
 use super::containers::label;
 use super::work::{HookSayings, Manner, Source as From, Work};
-use crate::engine::{Chunk, EngineEvent, Framing, LogRange, Which, container, labelled};
+use crate::engine::{Chunk, EngineEvent, Framing, Which, container, labelled};
 use crate::event::Event;
 use crate::execute::Interrupts;
 use crate::gate::Waits;
@@ -69,6 +71,9 @@ pub(super) enum Company {
 
 /// How long a watch may have no container at all while it replaces the last one.
 const REPLACING: Duration = Duration::from_secs(5);
+
+/// How long what was stopped has for its last words.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// What is shown and how it ends.
 pub(super) struct Show<'a> {
@@ -155,17 +160,20 @@ pub(super) async fn follow(
     let mut last_end: Option<Instant> = None;
     let mut code: Option<u8> = None;
     let mut stopping = None;
+    let mut last_words: Option<Instant> = None;
     loop {
         // What a follower said last is taken up before its end counts.
         let idle = news.is_empty() && (followers.is_empty() || show.is_over(&watched, &active));
         let over = match show.company.get() {
+            _ if idle && last_words.is_some() => break,
             Company::Alone if idle && (expected.is_empty() || stopping.is_some()) => break,
             Company::Alone => None,
             Company::Watch => last_end.filter(|_| idle).map(|at| at + REPLACING),
         };
+        let winding_down = stopping.is_some() || last_words.is_some();
         tokio::select! {
             biased;
-            _ = interrupts.next(), if stopping.is_none() => {
+            _ = interrupts.next(), if !winding_down => {
                 cx.reporter().end_footer();
                 cx.events().emit(Event::Note("Gracefully Stopping... press Ctrl+C again to force".into()));
                 code = Some(130);
@@ -185,7 +193,7 @@ pub(super) async fn follow(
                     if let Some(status) = show.ending.code(ended, status, again) {
                         code = code.or(Some(status));
                     }
-                    if show.ending.ends_all(status, again) && stopping.is_none() {
+                    if show.ending.ends_all(status, again) && !winding_down {
                         stopping = Some(Box::pin(stop(cx, work, (&show.targets, &hooks.say))));
                     }
                 }
@@ -223,8 +231,9 @@ pub(super) async fn follow(
             stopped = async { stopping.as_mut().expect("guarded").await }, if stopping.is_some() => {
                 stopping = None;
                 stopped?;
-                break;
+                last_words = Some(Instant::now() + LAST_WORDS);
             }
+            () = tokio::time::sleep_until(last_words.unwrap_or_else(Instant::now).into()), if last_words.is_some() => break,
         }
     }
     // What the containers said at their end is still on its way.
@@ -311,62 +320,6 @@ impl Watched {
             id: self.id.clone(),
             framing: Framing::of_tty(self.tty),
             since,
-        }
-    }
-}
-
-/// One container's log, from a moment on.
-struct Followed {
-    index: usize,
-    id: ContainerId,
-    framing: Framing,
-    since: String,
-}
-
-async fn follow_one(work: &Work<'_>, followed: Followed, show: &Show<'_>, say: mpsc::Sender<News>) {
-    let mut events = work.prober.as_ref().map(|prober| prober.events());
-    let Followed {
-        index,
-        id,
-        framing,
-        mut since,
-    } = followed;
-    loop {
-        let range = LogRange {
-            follow: true,
-            since: Some(since.clone()),
-            timestamps: show.timestamps,
-            ..LogRange::default()
-        };
-        if let Ok(mut log) = work.engine.logs(&id, framing, &range).await {
-            while let Some(Ok(chunk)) = log.next().await {
-                if say.send(News::Said(index, chunk)).await.is_err() {
-                    return;
-                }
-            }
-        }
-        let Ok(found) = work.engine.inspect_container(&id).await else {
-            return;
-        };
-        let state = found.state.unwrap_or_default();
-        let again = match state.restarting.unwrap_or(false) || state.running.unwrap_or(false) {
-            true => Again::Yes,
-            false => Again::No,
-        };
-        let ended = News::Ended(index, state.exit_code.unwrap_or_default(), again);
-        if say.send(ended).await.is_err() || again == Again::No {
-            return;
-        }
-        since = state.finished_at.unwrap_or(since);
-        while !state.running.unwrap_or(false) {
-            let Some(events) = events.as_mut() else {
-                return;
-            };
-            match events.recv().await {
-                Ok(event) if event.action == "start" && event.actor.id == id.as_str() => break,
-                Ok(_) => {}
-                Err(_) => return,
-            }
         }
     }
 }

@@ -10,11 +10,11 @@ use super::listeners::{Listener, parse_table};
 use crate::engine::{Channel, Engine, HijackedOutput};
 use crate::gate::Protocol;
 
-/// Prints the tables 20 times, 100 ms apart, with a line after each table.
+/// Prints the tables 40 times, 50 ms apart, with a line after each round. Two processes a round.
 const SCRIPT: &str = "\
-for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do \
-for t in tcp tcp6 udp udp6; do cat /proc/net/$t 2>/dev/null; echo = $t; done; \
-echo ==; sleep 0.1 || sleep 1; done";
+for i in 1 2 3 4; do for j in 0 1 2 3 4 5 6 7 8 9; do \
+cat /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6 2>/dev/null; \
+echo ==; sleep 0.05 || sleep 1; done; done";
 
 /// The tables of one container, round after round.
 pub(super) struct Tables {
@@ -71,23 +71,29 @@ impl Tables {
     }
 }
 
-/// The last whole round of a text.
+/// The last whole round of a text; none where no table could be read.
 fn round(text: &str) -> Option<Vec<Listener>> {
     let text = text.strip_suffix("==\n")?;
     let last = text.rsplit("\n==\n").next()?;
-    let mut found = Vec::new();
-    let mut rest = last;
-    for (mark, protocol) in [
-        ("= tcp\n", Protocol::Tcp),
-        ("= tcp6\n", Protocol::Tcp),
-        ("= udp\n", Protocol::Udp),
-        ("= udp6\n", Protocol::Udp),
-    ] {
-        let (table, after) = rest.split_once(mark)?;
-        found.extend(parse_table(table, protocol));
-        rest = after;
-    }
-    Some(found)
+    let heads: Vec<(usize, &str)> = last
+        .split_inclusive('\n')
+        .scan(0, |at, line| {
+            let start = std::mem::replace(at, *at + line.len());
+            Some((start, line))
+        })
+        .filter(|(_, line)| line.contains("local_address"))
+        .collect();
+    let ends = heads.iter().skip(1).map(|(start, _)| *start);
+    let tables = heads.iter().zip(ends.chain([last.len()]));
+    let listeners = tables.flat_map(|((start, head), end)| {
+        // A column that only the tables of datagrams have.
+        let protocol = match head.contains("drops") {
+            true => Protocol::Udp,
+            false => Protocol::Tcp,
+        };
+        parse_table(&last[*start..end], protocol)
+    });
+    (!heads.is_empty()).then(|| listeners.collect())
 }
 
 #[cfg(test)]
@@ -100,12 +106,15 @@ mod tests {
     fn the_last_whole_round_counts() {
         let round_of = |port: &str| {
             format!(
-                " sl\n 0: 00000000:{port} 00000000:0000 0A\n= tcp\n= tcp6\n sl\n 0: 00000000:1FBD 0:0 07\n= udp\n= udp6\n==\n"
+                "  sl  local_address rem_address   st inode\n 0: 00000000:{port} 00000000:0000 0A\n  \
+                 sl  local_address rem_address   st inode\n  \
+                 sl  local_address rem_address   st inode ref pointer drops\n 0: 00000000:1FBD 0:0 07\n==\n"
             )
         };
         let text = round_of("0050") + &round_of("0051");
         let ports: Vec<PortTarget> = round(&text).unwrap().iter().map(|one| one.port).collect();
         assert_eq!(ports, [PortTarget::tcp(81), PortTarget::udp(8125)]);
         assert_eq!(round("sh: not found\n"), None);
+        assert_eq!(round("==\n"), None);
     }
 }
