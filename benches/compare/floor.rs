@@ -126,7 +126,10 @@ const THREADS: usize = 16;
 impl Floor {
     /// Creates the network and all containers, then starts them.
     pub fn up(count: usize, order: Order) -> Self {
-        let network = format!("dco-bench-{}", std::process::id());
+        // Never the same twice: the engine keeps a network now and then.
+        static ROUNDS: AtomicUsize = AtomicUsize::new(0);
+        let round = ROUNDS.fetch_add(1, Ordering::Relaxed);
+        let network = format!("dco-bench-{}-{round}", std::process::id());
         Connection::open().call(
             "POST",
             "/networks/create",
