@@ -100,7 +100,9 @@ fn status_filter(filter: Option<&str>) -> Result<Option<String>> {
         Some(None) => bail!("arguments to --filter should be in form KEY=VAL"),
         Some(Some(("status", status))) => Ok(Some(status.to_owned())),
         // Docker Compose knows the name too, and refuses it as well.
-        Some(Some(("source", _))) => bail!("not implemented: the filter `source`; use `status`"),
+        Some(Some(("source", _))) => {
+            bail!("`ps` does not filter by `source`: use `--filter status=…`")
+        }
         Some(Some((other, _))) => bail!("unknown filter {other}"),
     }
 }
@@ -439,6 +441,23 @@ mod tests {
             private_port,
             public_port: Some(public_port).filter(|port| *port > 0),
             typ: Some(PortSummaryTypeEnum::TCP),
+        }
+    }
+
+    #[test]
+    fn a_filter_is_by_status_and_every_other_is_refused_by_name() {
+        let said = |filter| status_filter(Some(filter)).map_err(|error| error.to_string());
+        assert_eq!(status_filter(None).unwrap(), None);
+        assert_eq!(said("status=running"), Ok(Some("running".to_owned())));
+        for (filter, refusal) in [
+            ("status", "arguments to --filter should be in form KEY=VAL"),
+            (
+                "source=a",
+                "`ps` does not filter by `source`: use `--filter status=…`",
+            ),
+            ("name=a", "unknown filter name"),
+        ] {
+            assert_eq!(said(filter), Err(refusal.to_owned()));
         }
     }
 
