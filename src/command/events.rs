@@ -68,18 +68,14 @@ pub fn moment(text: &str, now: Timestamp) -> String {
             format!("{seconds}.{nanos:09}")
         }
         _ => match text.parse::<Timestamp>() {
-            Ok(at) => format!("{}.{:09}", at.as_second(), at.subsec_nanosecond()),
+            Ok(at) => crate::text::moment::seconds(at),
             Err(_) => text.to_owned(),
         },
     }
 }
 
 fn line(event: &EngineEvent, args: &Args, zone: &TimeZone) -> String {
-    let at = match event.time_nano {
-        0 => Timestamp::from_second(event.time),
-        nanos => Timestamp::from_nanosecond(i128::from(nanos)),
-    };
-    let at = at.unwrap_or_default().to_zoned(zone.clone());
+    let at = event.at().to_zoned(zone.clone());
     let attributes: BTreeMap<&str, &str> = event
         .actor
         .attributes

@@ -20,6 +20,7 @@ use crate::name::ServiceName;
 use crate::plan::{Anonymous, Extent, Recreate, UpPolicy, Wait};
 use crate::project::{Along, Project};
 use crate::report::log::LogStyle;
+use crate::text::moment;
 
 /// Create and start containers
 #[derive(Debug, Default, clap::Args)]
@@ -354,7 +355,7 @@ impl Args {
                 .iter()
                 .map(|name| ServiceName::from(name.as_str()))
                 .collect(),
-            since: format!("{}.{:09}", since.as_second(), since.subsec_nanosecond()),
+            since: moment::seconds(since),
         }
     }
 

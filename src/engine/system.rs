@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bollard::models::{SystemInfo, SystemVersion};
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::Engine;
@@ -47,6 +48,15 @@ impl EngineEvent {
     /// One of its attributes: `name`, `exitCode`, `com.docker.compose.service` …
     pub fn attribute(&self, name: &str) -> Option<&str> {
         self.actor.attributes.get(name).map(String::as_str)
+    }
+
+    /// When it happened, as exactly as the engine says it.
+    pub fn at(&self) -> Timestamp {
+        let at = match self.time_nano {
+            0 => Timestamp::from_second(self.time),
+            nanos => Timestamp::from_nanosecond(i128::from(nanos)),
+        };
+        at.unwrap_or_default()
     }
 
     /// The exit code that a `die` carries.

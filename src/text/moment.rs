@@ -23,8 +23,12 @@ pub fn parse(text: &str, now: Timestamp, zone: &TimeZone) -> Result<String, Stri
     }
     let time = timestamp(text, zone)
         .ok_or_else(|| format!("failed to parse value as time or duration: {text:?}"))?;
-    let (second, nanosecond) = (time.as_second(), time.subsec_nanosecond());
-    Ok(format!("{second}.{nanosecond:09}"))
+    Ok(seconds(time))
+}
+
+/// A moment as the engine's API takes it: seconds since 1970 with nine digits of a fraction.
+pub fn seconds(time: Timestamp) -> String {
+    format!("{}.{:09}", time.as_second(), time.subsec_nanosecond())
 }
 
 /// `12` or `12.5`.

@@ -245,3 +245,17 @@ fn the_last_words_of_what_ends_at_once_are_shown_once() {
         }
     }
 }
+
+/// Each run's lines are shown once, each end once, through restarts by the engine to the last.
+#[test]
+fn an_attached_up_shows_every_run_of_what_the_engine_starts_again() {
+    let project = Project::new("again").file(
+        "compose.yaml",
+        "services:\n  failing:\n    image: busybox\n    restart: on-failure:2\n    command: [sh, -c, 'echo hello; sleep 0.3; printf bye; exit 3']\n",
+    );
+    let said = project.dco(&["--ansi", "never", "up"]).ok().stdout;
+    let run = "failing-1  | hello\nfailing-1  | bye\n";
+    let restarts = format!("{run}\r\u{1b}[Kfailing-1 exited with code 3 (restarting)\n").repeat(2);
+    let last = format!("{run}\r\u{1b}[Kfailing-1 exited with code 3\n");
+    assert_eq!(said, format!("Attaching to failing-1\n{restarts}{last}"));
+}

@@ -2,18 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use super::{Show, Watched};
 use crate::command::containers::label;
 use crate::engine::EngineEvent;
 use crate::name::{ContainerId, ServiceName};
 use crate::project::Project;
+use crate::text::moment;
 
 /// Containers that were made meanwhile, by `scale` in another terminal say, and may start.
 #[derive(Default)]
 pub(super) struct Expected {
     made: BTreeSet<String>,
-    /// When containers ended, in nanoseconds since 1970.
-    died: BTreeMap<String, i64>,
+    /// When containers ended.
+    died: BTreeMap<String, Timestamp>,
 }
 
 /// A container that was started meanwhile.
@@ -32,7 +35,7 @@ impl Expected {
     /// From when on the log of a container is new.
     pub(super) fn since(&self, id: &ContainerId, show: &Show<'_>) -> String {
         match self.died.get(id.as_str()) {
-            Some(nanos) => format!("{}.{:09}", nanos / 1_000_000_000, nanos % 1_000_000_000),
+            Some(died) => moment::seconds(*died),
             None => show.since.clone(),
         }
     }
@@ -50,7 +53,7 @@ impl Expected {
             "destroy" => drop(self.made.remove(id)),
             "die" => {
                 self.made.remove(id);
-                self.died.insert(id.clone(), event.time_nano);
+                self.died.insert(id.clone(), event.at());
             }
             "start" => {
                 self.made.remove(id);

@@ -18,6 +18,7 @@ use super::{Bytes as Body, LogRange};
 use crate::engine::Engine;
 use crate::engine::error::{Error, Result};
 use crate::engine::transport::Call;
+use crate::text::moment::seconds;
 
 /// One line of a log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -119,10 +120,6 @@ impl Missing {
 fn since(time: &[u8]) -> Option<String> {
     let time: jiff::Timestamp = std::str::from_utf8(time).ok()?.parse().ok()?;
     Some(seconds(time))
-}
-
-fn seconds(time: jiff::Timestamp) -> String {
-    format!("{}.{:09}", time.as_second(), time.subsec_nanosecond())
 }
 
 impl LogLines {
