@@ -83,8 +83,8 @@ soak: ## long runs: cold starts, how exact gates are, storms of changes under `s
 	$(if $(SOAK),,fuzz/run.sh $(or $(FUZZ),10))
 
 .PHONY: parity
-parity: ## compares with Docker Compose 2.40: attributes, invocations, projects in turn
-	@$(IMAGES) busybox
+parity: ## compares with Docker Compose 2.40: attributes, invocations, images, projects in turn (PARITY=images for one)
+	@$(IMAGES) busybox python:3
 	@[ -x $(PEERS)/compose-2.40 ] || $(PEERS_INSTALL) $(PEERS)
 	DCO_PEER=$(PEERS)/compose-2.40 $(ENGINE) $(CARGO) test --locked --test parity -- $(PARITY)
 	@[ ! -x $(CORPUS) ] || $(MAKE) --no-print-directory parity-corpus

@@ -18,9 +18,13 @@
     reason = "a program of its own, whose result is what it prints"
 )]
 
+#[path = "../support/mod.rs"]
+mod support;
+
 mod attributes;
 mod edges;
 mod engine;
+mod images;
 mod interop;
 mod invocations;
 mod normal;
@@ -47,10 +51,11 @@ fn main() -> ExitCode {
         }
     };
     type Suite = fn(&Tools, &[String]) -> Report;
-    let suites: [(&str, Suite); 4] = [
+    let suites: [(&str, Suite); 5] = [
         ("attributes", attributes::run),
         ("invocations", invocations::run),
         ("interop", interop::run),
+        ("images", images::run),
         ("edges", edges::run),
     ];
     let chosen: Vec<_> = suites
@@ -58,7 +63,9 @@ fn main() -> ExitCode {
         .filter(|(name, _)| suite.as_deref().is_none_or(|wanted| wanted == *name))
         .collect();
     if chosen.is_empty() {
-        eprintln!("parity: no such suite; there are attributes, invocations, interop and edges");
+        eprintln!(
+            "parity: no such suite; there are attributes, invocations, interop, images and edges"
+        );
         return ExitCode::FAILURE;
     }
     let mut failed = 0;

@@ -11,6 +11,8 @@ pub enum Verdict {
     Equal,
     /// Another, and meant: why.
     Meant(String),
+    /// Not compared: what is missing here.
+    LeftOut(String),
     /// Another: what differs.
     Differs(Vec<String>),
 }
@@ -78,10 +80,11 @@ impl Report {
         };
         let differ = count(|verdict| matches!(verdict, Verdict::Differs(_)));
         println!(
-            "{suite}: {} cases: {} equal, {} other and meant, {differ} differ; table: {path}",
+            "{suite}: {} cases: {} equal, {} other and meant, {} left out, {differ} differ; table: {path}",
             self.cases.len(),
             count(|verdict| *verdict == Verdict::Equal),
             count(|verdict| matches!(verdict, Verdict::Meant(_))),
+            count(|verdict| matches!(verdict, Verdict::LeftOut(_))),
         );
         differ
     }
@@ -99,6 +102,7 @@ impl Report {
             let verdict = match &case.verdict {
                 Verdict::Equal => "equal".to_owned(),
                 Verdict::Meant(why) => format!("other, and meant: {why}"),
+                Verdict::LeftOut(why) => format!("left out: {why}"),
                 Verdict::Differs(what) => format!("**differs**: {}", what.join("; ")),
             };
             let mut cells = vec![case.name.clone()];
@@ -120,6 +124,7 @@ fn say(case: &Case, took: Duration) {
     match &case.verdict {
         Verdict::Equal => println!("  equal    {}", case.name),
         Verdict::Meant(why) => println!("  meant    {}: {why}", case.name),
+        Verdict::LeftOut(why) => println!("  left out {}: {why}", case.name),
         Verdict::Differs(what) => {
             println!(
                 "  DIFFERS  {}\n           {}",

@@ -25,11 +25,13 @@ pub enum Capability {
     DockersWords,
     /// Calls that do not wait for each other.
     Concurrency,
+    /// Builds with contexts beside the first.
+    NamedContexts,
 }
 
 impl Capability {
     /// What is missing, in the words of the table.
-    fn words(self) -> &'static str {
+    pub fn words(self) -> &'static str {
         match self {
             Self::BuildKit => "no BuildKit",
             Self::ClassicBuilder => "a builder of its own instead of Docker's",
@@ -39,6 +41,7 @@ impl Capability {
             Self::ShortNames => "image names always with a registry",
             Self::DockersWords => "other words for what was asked and refused",
             Self::Concurrency => "calls that wait for each other",
+            Self::NamedContexts => "a builder that knows no named contexts",
         }
     }
 }
@@ -61,14 +64,27 @@ pub fn engine_name() -> &'static str {
     })
 }
 
+/// Whether the engine has it.
+#[must_use]
+pub fn has(capability: Capability) -> bool {
+    let engine = engine_name();
+    match capability {
+        // Later engines bring a builder of 2022 or later.
+        Capability::NamedContexts => {
+            !engine.starts_with("Podman") && !engine.starts_with("Docker 20.")
+        }
+        // Docker's have all else; of Podman's this holds up to 4.3.
+        _ => !engine.starts_with("Podman"),
+    }
+}
+
 /// Whether the engine has what a test needs; where not, it says so, and the test returns.
 #[must_use]
 pub fn needs(capability: Capability) -> bool {
-    let engine = engine_name();
-    // Docker's have all of it; of Podman's this holds up to 4.3.
-    if !engine.starts_with("Podman") {
+    if has(capability) {
         return true;
     }
+    let engine = engine_name();
     let thread = std::thread::current();
     let test = thread.name().unwrap_or_default();
     let words = capability.words();

@@ -30,8 +30,6 @@ pub enum Trouble {
 pub(super) struct Key {
     /// The public half, as SSH writes it.
     pub(super) public: Vec<u8>,
-    /// What its owner calls it.
-    pub(super) comment: String,
     secret: Secret,
 }
 
@@ -72,7 +70,6 @@ impl Key {
         put_number(&mut public, &parts.n);
         Ok(vec![Self {
             public,
-            comment: String::new(),
             secret: Secret::Rsa(Box::new(pair)),
         }])
     }
@@ -137,10 +134,9 @@ fn openssh(file: &[u8]) -> Result<Vec<Key>, Trouble> {
         let kind = take(&mut private).ok_or(Trouble::NoKey)?;
         let kind = String::from_utf8_lossy(kind).into_owned();
         let secret = secret(&kind, &mut private).ok_or(Trouble::Unfit(kind))?;
-        let comment = take(&mut private).ok_or(Trouble::NoKey)?;
+        let _comment = take(&mut private).ok_or(Trouble::NoKey)?;
         Ok(Key {
             public: public.to_vec(),
-            comment: String::from_utf8_lossy(comment).into_owned(),
             secret,
         })
     });
@@ -329,9 +325,8 @@ pub(super) mod tests {
 
     #[test]
     fn an_rsa_key_signs_with_the_hash_that_is_asked_for() {
-        for (text, comment) in [(RSA, "test"), (RSA_IN_PEM, "")] {
+        for text in [RSA, RSA_IN_PEM] {
             let key = key(text);
-            assert_eq!(key.comment, comment);
             let parts = public(&key);
             let public = sign::RsaPublicKeyComponents {
                 e: unsigned(&parts[0]),
