@@ -1,5 +1,7 @@
 //! Phase 7: every key is known and holds what it may hold.
 
+use std::collections::HashMap;
+
 use super::context::Context;
 use super::node::{Entry, Map, Node, Span, Value};
 use super::shape::{self, Object, Others, Shape, Text};
@@ -171,20 +173,23 @@ impl Check<'_, '_> {
             }
         }
         if shape.unique && items.len() > 1 {
-            let earlier = |at: usize| items[..at].iter().find(|other| **other == items[at]);
-            // A long list of texts is compared by hash, not each with each.
-            let texts: std::collections::HashSet<&str> =
-                items.iter().filter_map(Node::as_text).collect();
-            if texts.len() == items.len() {
-                return;
-            }
-            for (at, item) in items.iter().enumerate().skip(1) {
-                if let Some(first) = earlier(at) {
-                    let error =
-                        Diagnostic::error(format!("{} holds `{}` twice", self.path(), item.value))
-                            .at(self.cx.place(item.at))
-                            .also(self.cx.place(first.at), "first here");
-                    self.cx.errors.push(error);
+            self.twice(items);
+        }
+    }
+
+    /// Looks for equal items among those that read alike, since lists can be long: a range of
+    /// ports has as many items as ports.
+    fn twice(&mut self, items: &[Node]) {
+        let mut seen: HashMap<String, Vec<&Node>> = HashMap::new();
+        for item in items {
+            let alike = seen.entry(item.value.to_string()).or_default();
+            match alike.iter().find(|earlier| **earlier == item) {
+                None => alike.push(item),
+                Some(first) => {
+                    let text = format!("{} holds `{}` twice", self.path(), item.value);
+                    let error = Diagnostic::error(text).at(self.cx.place(item.at));
+                    let also = self.cx.place(first.at);
+                    self.cx.errors.push(error.also(also, "first here"));
                 }
             }
         }

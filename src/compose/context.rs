@@ -106,7 +106,58 @@ impl<'r> Context<'r> {
             Some((place.file.path.clone(), place.range.start))
         };
         errors.sort_by_cached_key(order);
-        errors.dedup();
-        Err(Diagnostics(errors))
+        Err(Diagnostics(fold(errors)))
+    }
+}
+
+/// How many of those that share a mistake are named.
+const NAMED: usize = 3;
+
+/// Each mistake once: lines that several services share, by an anchor or `extends`, are told for
+/// the first of them, which says for which others they count, too.
+fn fold(errors: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut told: Vec<(Diagnostic, Vec<String>)> = Vec::new();
+    for error in errors {
+        let here = |(first, _): &&mut (Diagnostic, _)| first.places == error.places;
+        let same = told.iter_mut().rev().take_while(here).find(|(first, _)| {
+            let (a, b) = (about(&first.message), about(&error.message));
+            first.hints == error.hints && a.1 == b.1
+        });
+        match (same, about(&error.message).0) {
+            (None, _) => told.push((error, Vec::new())),
+            (Some((first, others)), Some(path)) => {
+                if about(&first.message).0 != Some(path) {
+                    others.push(format!("`{path}`"));
+                }
+            }
+            (Some(_), None) => {}
+        }
+    }
+    let one = |(mut error, mut others): (Diagnostic, Vec<String>)| {
+        let more = others.len().saturating_sub(NAMED);
+        others.truncate(NAMED);
+        if more > 0 {
+            others.push(format!("{more} more"));
+        }
+        if let Some(last) = others.pop() {
+            let names = match others.is_empty() {
+                true => last,
+                false => format!("{} and {last}", others.join(", ")),
+            };
+            error
+                .hints
+                .push(format!("these lines count for {names}, too"));
+        }
+        error
+    };
+    told.into_iter().map(one).collect()
+}
+
+/// The path that a message begins with, and the rest.
+fn about(message: &str) -> (Option<&str>, &str) {
+    let split = message.strip_prefix('`').and_then(|it| it.split_once('`'));
+    match split {
+        Some((path, rest)) if path.contains('.') => (Some(path), rest),
+        _ => (None, message),
     }
 }
