@@ -12,6 +12,7 @@ mod cards;
 mod client;
 mod commit;
 mod cp;
+mod cut;
 mod examples;
 mod exec;
 mod explain;

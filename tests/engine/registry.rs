@@ -99,7 +99,9 @@ fn who_is_logged_in_pushes_pulls_and_builds_whatever_the_password() {
     assert_eq!((done.stdout, done.stderr), (String::new(), String::new()));
 
     stage.forget();
-    stage.dco(&right, &["pull", "app"]).ok();
+    let done = stage.dco(&right, &["--debug", "pull", "app"]).ok();
+    // What is logged of the call is looked through for the password in every form.
+    assert!(done.stderr.contains("/images/create"), "{}", done.stderr);
     assert!(stage.has());
     stage.project.write(
         "Dockerfile",

@@ -7,6 +7,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub mod capability;
+pub mod cutter;
 pub mod debian;
 pub mod engine;
 pub mod faults;

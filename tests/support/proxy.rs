@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::project::Finished;
-use super::{Project, engine, until};
+use super::{Project, engine, secrets, until};
 
 /// No command may take longer than this, whatever becomes of its calls.
 pub const NO_HANG: Duration = Duration::from_secs(60);
@@ -164,7 +164,11 @@ pub fn disturb(project: &Project, args: &[&str], nth: Nth, fault: Fault) -> Dist
     shared.die();
     // Wakes the listener up, so that it ends.
     drop(UnixStream::connect(&socket));
-    let text = |kind| std::fs::read_to_string(path(kind)).expect("its output");
+    let text = |kind| {
+        let text = std::fs::read_to_string(path(kind)).expect("its output");
+        secrets::none_in(&what, &text);
+        text
+    };
     Disturbed {
         finished: Finished {
             // Before there is anything to wind down, the signal itself ends it: 130 to a shell.

@@ -61,11 +61,7 @@ impl Registry {
 
     /// Docker's configuration of who may come in.
     pub fn config(&self) -> String {
-        let auth = STANDARD.encode(format!("{USER}:{PASSWORD}"));
-        format!(
-            r#"{{"auths": {{"{}": {{"auth": "{auth}"}}}}}}"#,
-            self.address
-        )
+        config_for(&self.address)
     }
 
     /// What it answers to who may come in.
@@ -94,6 +90,12 @@ impl Registry {
     pub fn address(&self) -> &str {
         &self.address
     }
+}
+
+/// Docker's configuration of who may come in at an address.
+pub fn config_for(address: &str) -> String {
+    let auth = STANDARD.encode(format!("{USER}:{PASSWORD}"));
+    format!(r#"{{"auths": {{"{address}": {{"auth": "{auth}"}}}}}}"#)
 }
 
 impl Drop for Registry {

@@ -6,7 +6,7 @@ use expectrl::process::unix::WaitStatus;
 use expectrl::session::OsSession;
 use expectrl::{Expect, Needle, Session};
 
-use super::{PATIENCE, until};
+use super::{PATIENCE, secrets, until};
 
 /// A program in a terminal of 80 columns and 24 rows.
 pub struct Terminal {
@@ -66,6 +66,7 @@ impl Terminal {
     #[track_caller]
     pub fn end(mut self) -> (i32, String) {
         let rest = self.expect(expectrl::Eof);
+        secrets::none_in("a terminal", &rest);
         let code = until(PATIENCE, "the program's end", || {
             match self.session.get_process().status() {
                 Ok(WaitStatus::Exited(_, code)) => Some(code),
