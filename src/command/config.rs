@@ -335,7 +335,6 @@ fn environment(args: &Args, cx: &Context) -> Result<String> {
     Ok(lines(all))
 }
 
-/// The variables of the files as a table, or as JSON or YAML.
 /// What is indented by two, as Docker Compose indents here.
 fn indent_by_four(text: &str) -> String {
     let lines = text.lines().map(|line| {
@@ -345,6 +344,7 @@ fn indent_by_four(text: &str) -> String {
     lines.collect()
 }
 
+/// The variables of the files as a table, or as JSON or YAML.
 fn variables(args: &Args, cx: &Context) -> Result<String> {
     let mut variables = BTreeMap::new();
     load_tree(args, cx)?.each_text(|text| compose::interpolate::variables(text, &mut variables));

@@ -1,4 +1,5 @@
-//! Questions before data is lost: asked where somebody can answer, else answered with no.
+//! Questions before data is lost or given away: asked where somebody can answer, else answered
+//! with no.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, Write};
@@ -21,7 +22,10 @@ pub(super) fn volumes_to_rebuild(
         let what = format!("volume `{name}` is there, but not as the file asks for");
         let agreed = match (yes, cx.terminal.stdin && !cx.globals.dry_run) {
             (true, _) => true,
-            (false, true) => ask(cx, &format!("{what}. Recreate it (its data will be lost)?"))?,
+            (false, true) => {
+                let question = format!("{what}. Recreate it (its data will be lost)? (y/N) ");
+                ask(cx, &question, Unsaid::No)?
+            }
             (false, false) => {
                 let place = work.project.place(&["volumes", &key]);
                 let warning = Diagnostic::warning(format!("{what}: it stays as it is"));
@@ -37,13 +41,23 @@ pub(super) fn volumes_to_rebuild(
     Ok(rebuild)
 }
 
-/// Asks a question whose default is no; a pipe may answer it, too.
-pub(super) fn ask(cx: &Context, question: &str) -> Result<bool> {
+/// What an empty answer at a terminal means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unsaid {
+    Yes,
+    No,
+}
+
+/// Asks a question; a pipe may answer it, too, and one that says nothing says no.
+pub(super) fn ask(cx: &Context, question: &str, unsaid: Unsaid) -> Result<bool> {
     cx.reporter().settle()?;
-    cx.reporter()
-        .write_out(format!("{question} (y/N) ").as_bytes())?;
+    cx.reporter().write_out(question.as_bytes())?;
     std::io::stdout().flush()?;
     let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    let length = std::io::stdin().lock().read_line(&mut answer)?;
+    Ok(match answer.trim().to_lowercase().as_str() {
+        "y" | "yes" => true,
+        "" => unsaid == Unsaid::Yes && length > 0 && cx.terminal.stdin,
+        _ => false,
+    })
 }

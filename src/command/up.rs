@@ -8,11 +8,11 @@ use anyhow::{Result, bail};
 use super::Context;
 use super::attached::{Company, Ending, Hooks, Show, Watched, beside, follow};
 use super::consent::volumes_to_rebuild;
-use super::foreign;
 use super::settle::{Firmness, settle};
 use super::shape::{Shape, scale, warn_of_orphans};
 use super::wait_flags::WaitFlags;
 use super::work::{Manner, Source, Work, grace, is_strict, look_again, waits};
+use super::{foreign, remote};
 use crate::compose;
 use crate::execute::{Cleanup, Report};
 use crate::lint::lint;
@@ -201,6 +201,7 @@ async fn bring_up<'c>(args: &Args, cx: &'c Context) -> Result<Option<Up<'c>>> {
     }
     scale(&mut project, &args.shape.scale)?;
     args.knows_what_to_show(&project)?;
+    remote::agree(cx, &project, args.shape.yes)?;
     foreign::bring_up(cx, &mut project, args.shape.quiet()).await?;
     let source = Source::Loaded(Box::new(project));
     let work = Work::open(cx, source, waits(cx, args.no_infer)).await?;

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::node::{Map, Node, Span};
+use super::node::{Map, Node, Span, Value};
 use super::parse;
 use super::sources::Sources;
 use crate::diagnostic::Diagnostics;
@@ -28,13 +28,28 @@ pub struct Mention {
     pub at: Range<usize>,
 }
 
-/// Every file that a compose file names.
+/// What a service's environment is said to be, as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variables {
+    /// Whose.
+    pub service: String,
+    /// Whether a file holds more of them.
+    pub env_file: bool,
+    /// Those with a value.
+    pub values: Vec<(String, String)>,
+}
+
+/// Every file that a compose file names, and what it says itself that others may not know.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mentions {
     /// Those of services, in the order of the text.
     pub files: Vec<Mention>,
     /// Those that are included.
     pub includes: Vec<String>,
+    /// The environments of services.
+    pub variables: Vec<Variables>,
+    /// The contents of configs that stand in the file, by the configs' names.
+    pub contents: Vec<(String, String)>,
 }
 
 /// Finds what a compose file names.
@@ -62,6 +77,17 @@ pub fn mentions(name: &str, text: &str) -> Result<Mentions, Diagnostics> {
             if let Some(file) = service.get("extends").and_then(|it| it.get("file")) {
                 found.add(Beside::Extends, file);
             }
+            found.variables.push(Variables {
+                service: entry.key.to_string(),
+                env_file: service.get("env_file").is_some(),
+                values: service.get("environment").map(pairs).unwrap_or_default(),
+            });
+        }
+        let configs = document.root.get("configs").and_then(Node::as_map);
+        for entry in configs.into_iter().flat_map(Map::iter) {
+            if let Some(text) = entry.node.get("content").and_then(text_of) {
+                found.contents.push((entry.key.to_string(), text));
+            }
         }
     }
     found.files.sort_by_key(|mention| mention.at.start);
@@ -87,6 +113,25 @@ fn items(node: &Node) -> Vec<&Node> {
     }
 }
 
+/// The variables that have a value, of a map or of a list of `KEY=value`.
+fn pairs(node: &Node) -> Vec<(String, String)> {
+    let of_list = node.as_list().into_iter().flatten().filter_map(|item| {
+        let (key, value) = item.as_text()?.split_once('=')?;
+        Some((key.to_owned(), value.to_owned()))
+    });
+    let of_map = node.as_map().into_iter().flat_map(Map::iter);
+    let of_map = of_map.filter_map(|entry| {
+        let value = match &entry.node.value {
+            Value::Int(number) => number.to_string(),
+            Value::Uint(number) => number.to_string(),
+            Value::Float(number) => number.to_string(),
+            _ => text_of(&entry.node)?,
+        };
+        Some((entry.key.to_string(), value))
+    });
+    of_list.chain(of_map).collect()
+}
+
 fn text_of(node: &Node) -> Option<String> {
     node.as_text().map(str::to_owned)
 }
@@ -102,13 +147,31 @@ include: [a.yaml, {path: [b.yaml, c.yaml]}]
 services:
   one: {env_file: '.env', extends: {file: \"base.yaml\", service: x}}
   two:
+    environment: {TOKEN: abc, PIN: 1234, HERE: }
     env_file:
       - plain.env # a word
       - {path: './x/${NAME}.env', required: false}
     extends: {service: one}
+  three: {environment: ['KEY=a=b', HERE]}
+configs: {app: {content: text}, other: {file: x}}
 ";
         let found = mentions("compose.yaml", text).unwrap();
         assert_eq!(found.includes, ["a.yaml", "b.yaml", "c.yaml"]);
+        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let variables: Vec<_> = found
+            .variables
+            .iter()
+            .map(|it| (it.service.as_str(), it.env_file, it.values.clone()))
+            .collect();
+        assert_eq!(
+            variables,
+            [
+                ("one", true, vec![]),
+                ("three", false, vec![pair("KEY", "a=b")]),
+                ("two", true, vec![pair("PIN", "1234"), pair("TOKEN", "abc")]),
+            ]
+        );
+        assert_eq!(found.contents, [pair("app", "text")]);
         let files: Vec<_> = found
             .files
             .iter()

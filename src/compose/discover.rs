@@ -64,11 +64,7 @@ pub fn files(cx: &mut Context<'_>, variables: &Variables) -> Phase<Vec<PathBuf>>
     }
     let value = |key: &str| variables.get(key).map(|(value, _)| value.as_str());
     if let Some(list) = value("COMPOSE_FILE") {
-        let separator = value("COMPOSE_PATH_SEPARATOR").filter(|separator| !separator.is_empty());
-        let list: Vec<String> = list
-            .split(separator.unwrap_or(":"))
-            .map(str::to_owned)
-            .collect();
+        let list = listed(list, value("COMPOSE_PATH_SEPARATOR"));
         return from_variable(cx, &list);
     }
     let start = working_dir(request, &[]);
@@ -91,6 +87,16 @@ pub fn files(cx: &mut Context<'_>, variables: &Variables) -> Phase<Vec<PathBuf>>
     ));
     error = error.hint(format!("name one with `-f`, or create `{}`", NAMES[0]));
     cx.halt(error)
+}
+
+/// The files of `COMPOSE_FILE`. An address has colons of its own: unless something else separates,
+/// it is the whole list.
+pub fn listed(list: &str, separator: Option<&str>) -> Vec<String> {
+    match separator.filter(|separator| !separator.is_empty()) {
+        Some(separator) => list.split(separator).map(str::to_owned).collect(),
+        None if remote::is_remote(list) => vec![list.to_owned()],
+        None => list.split(':').map(str::to_owned).collect(),
+    }
 }
 
 fn from_variable(cx: &mut Context<'_>, list: &[String]) -> Phase<Vec<PathBuf>> {
@@ -144,4 +150,18 @@ pub fn nearby(path: &Path, cwd: &Path) -> Option<String> {
     let near = nearest(name, others.iter().map(String::as_str))?;
     let near = display_path(&dir.join(near), cwd);
     Some(format!("did you mean `{near}`?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_no_list_unless_something_else_separates() {
+        assert_eq!(listed("a.yaml:b.yaml", None), ["a.yaml", "b.yaml"]);
+        let address = "oci://localhost:5000/app:1";
+        assert_eq!(listed(address, Some("")), [address]);
+        let both = format!("{address};b.yaml");
+        assert_eq!(listed(&both, Some(";")), [address, "b.yaml"]);
+    }
 }

@@ -53,6 +53,7 @@ use std::path::PathBuf;
 
 pub use bundle::{Beside, Mention, Mentions, mentions};
 pub use consistency::container_names;
+pub use discover::listed;
 pub use environment::{drop_label_files, resolve_files, resolve_labels, switches};
 pub use load::{load, load_name, load_tree};
 pub use project_name::normalize_name;

@@ -21,6 +21,11 @@ impl Columns {
         least: 10,
         padding: 3,
     };
+    /// As narrow as they can be.
+    pub const TIGHT: Self = Self {
+        least: 0,
+        padding: 3,
+    };
     /// Those of `ls` and `images`.
     pub const SECTION: Self = Self {
         least: 20,
@@ -84,12 +89,21 @@ fn write_line(cells: &[&str], widths: &[usize], out: &mut String) {
 
 /// Headers and rows, as `ls` and `images` print them.
 pub fn section(headers: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    rows_in(Columns::SECTION, headers, rows)
+}
+
+/// Headers and rows, in columns of a kind.
+pub fn rows_in(
+    columns: Columns,
+    headers: &[&str],
+    rows: impl IntoIterator<Item = Vec<String>>,
+) -> String {
     let mut text = format!("{}\n", headers.join("\t"));
     for row in rows {
         text.push_str(&row.join("\t"));
         text.push('\n');
     }
-    align(&text, Columns::SECTION)
+    align(&text, columns)
 }
 
 /// One row of a list: what its fields and its labels are.

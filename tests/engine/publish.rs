@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::engine;
 use crate::support::project::{Finished, Project};
 use crate::support::registry::Registry;
 
@@ -184,6 +185,106 @@ fn what_should_not_be_seen_is_asked_about() {
         done.stderr
             .contains("only contains a build section for service(s):\n")
     );
+}
+
+#[test]
+fn compose_5_asks_about_what_stands_in_the_files_and_a_refusal_is_130() {
+    let project = Project::new("publish")
+        .env("DCO_COMPOSE_HASH", "5")
+        .file(
+            "compose.yaml",
+            "services:\n  app:\n    image: busybox\n    env_file: app.env\n    \
+             environment: [DB_PASSWORD=bar, PLAIN=x, 'TOKEN=${TOKEN-}']\n\
+             configs: {greeting: {content: hello}}\n",
+        )
+        .file("app.env", "A=1\n");
+    let publish = |flags: &[&str], answers: &str| {
+        let mut args = vec!["--dry-run", "publish", "a/b"];
+        args.extend(flags);
+        project.dco_with_input(&args, answers)
+    };
+    let of_services = "  service \"app\": env_file declared\n  \
+                       service \"app\": literal value for \"DB_PASSWORD\"\n\
+                       Use --with-env to silence this prompt";
+    let of_configs = "  config \"greeting\"\nAre you ok to publish these config contents?";
+    for (answers, asks_of_configs, code) in [
+        ("n\n", false, 130),
+        ("y\nn\n", true, 130),
+        ("y\ny\n", true, 0),
+    ] {
+        let done = publish(&[], answers).exits(code);
+        assert!(done.stdout.contains(of_services), "{}", done.stdout);
+        assert_eq!(done.stdout.contains(of_configs), asks_of_configs);
+        assert_eq!(done.stderr.contains("a/b published"), code == 0);
+    }
+    let done = publish(&["--with-env"], "y\n").ok();
+    assert!(
+        !done.stdout.contains("env_file declared"),
+        "{}",
+        done.stdout
+    );
+    assert!(done.stdout.contains(of_configs), "{}", done.stdout);
+    let done = publish(&["-y"], "").ok();
+    assert_eq!(done.stdout, "");
+}
+
+#[test]
+fn variables_of_a_fetched_project_are_asked_about_before_it_runs() {
+    let registry = Registry::start();
+    let (project, to) = stage(&registry);
+    project.write(
+        "asks.yaml",
+        "services:\n  app:\n    image: busybox\n    command: sleep 600\n    init: true\n    \
+         environment: {GREETING: '${GREETING:-hello}', WHO: '${WHO-}'}\n",
+    );
+    let file = ["-f", "asks.yaml", "publish", "--with-env", "-y", &to];
+    dco(&project, &file).ok();
+    let cache = project.path("cache").display().to_string();
+    let from = format!("oci://{to}");
+    let name = project.name().to_owned();
+    // Its colons separate nothing.
+    let project = project
+        .env("XDG_CACHE_HOME", &cache)
+        .env("COMPOSE_FILE", &from)
+        .env("COMPOSE_PROJECT_NAME", &name)
+        .env("WHO", "me");
+    let answer = |args: &[&str], answer: &str| {
+        let mut all = vec![
+            "--config",
+            "docker",
+            "--insecure-registry",
+            registry.address(),
+        ];
+        all.extend(args);
+        project.dco_with_input(&all, answer)
+    };
+    for (args, said) in [
+        (&["up", "-d"][..], "n\n"),
+        (&["up", "-d"], ""),
+        (&["run", "--rm", "-T", "app", "true"], "no\n"),
+    ] {
+        let done = answer(args, said).exits(1);
+        let place = format!("Your compose stack {from:?} is stored in {:?}\n", cache);
+        let place = place.trim_end_matches("\"\n");
+        assert!(done.stdout.starts_with(place), "{}", done.stdout);
+        let asked = "\nFound the following variables in configuration:\n\
+                     VARIABLE   VALUE   SOURCE         REQUIRED   DEFAULT\n\
+                     GREETING   hello   compose file   no         hello\n\
+                     WHO        me      environment    no         \n\n\
+                     Do you want to proceed with these variables? [Y/n]: ";
+        assert!(done.stdout.ends_with(asked), "{}", done.stdout);
+        assert_eq!(done.stderr, "error: operation cancelled by user\n");
+        assert!(engine::get(&format!("/containers/{name}-app-1/json")).is_null());
+    }
+    let done = answer(&["up", "-d", "--dry-run"], "").ok();
+    assert!(!done.stdout.contains("[Y/n]"), "{}", done.stdout);
+    let done = answer(&["up", "-d", "-y"], "").ok();
+    assert!(!done.stdout.contains("[Y/n]"), "{}", done.stdout);
+    let container = project.inspect("app");
+    let variables = container["Config"]["Env"].to_string();
+    assert!(variables.contains("GREETING=hello"), "{variables}");
+    assert!(variables.contains("WHO=me"), "{variables}");
+    answer(&["down"], "").ok();
 }
 
 #[test]

@@ -150,6 +150,19 @@ static SUSPICIOUS: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+static WRITTEN_OUT: LazyLock<Regex> = LazyLock::new(|| regex(r"(?m)^\s*[^${\s].+[^}\s]\s*$"));
+
+/// Whether a variable is called as secrets are.
+pub fn is_suspicious(name: &str) -> bool {
+    SUSPICIOUS.is_match(name)
+}
+
+/// Whether a value is written out, not left to a variable.
+pub fn is_written_out(value: &str) -> bool {
+    // Twice, the sign stands for itself.
+    WRITTEN_OUT.is_match(&value.replace("$$", "X"))
+}
+
 fn regex(text: &str) -> Regex {
     Regex::new(text).expect("a regular expression of the table")
 }

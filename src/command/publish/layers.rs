@@ -151,7 +151,7 @@ fn rewritten(path: &Path, project: &Project, folder: &Path, beyond: &mut Beyond)
 }
 
 /// A path with its variables replaced; one that cannot be is left, and then not found.
-fn resolved(path: &str, environment: &Mapping) -> String {
+pub fn resolved(path: &str, environment: &Mapping) -> String {
     let lookup = |name: &str| environment.get(name).map(String::as_str);
     match interpolate::interpolate(path, &lookup) {
         Ok(done) => done.text.into_owned(),

@@ -2,26 +2,30 @@
 //! lays them out there.
 
 mod checks;
+mod declarations;
 mod findings;
 mod layers;
 
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use anyhow::Result;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use self::declarations::Declarations;
 pub(super) use self::layers::{COMPOSE_FILE, ENV_FILE};
 use self::layers::{Environment, Layer};
 use super::Context;
-use super::work::Fingerprints;
+use super::consent::Unsaid;
+use super::work::{Fingerprints, manners};
 use super::{consent, digests, remote};
 use crate::compose;
 use crate::diagnostic::Diagnostic;
 use crate::engine::{Engine, Registry, RegistryError, digest};
 use crate::event::{Event, Resource, Status};
 use crate::project::{Form, Project, Render};
-use crate::report::Exit;
+use crate::report::{Exit, Wording};
 use crate::text::reference::Reference;
 
 /// Publish the project to a registry
@@ -66,6 +70,9 @@ const EMPTY: &str = "application/vnd.oci.empty.v1+json";
 /// What tells a project where manifests have no artifact type.
 pub(super) const EMPTY_PROJECT: &str = "application/vnd.docker.compose.config.empty.v1+json";
 
+/// What may have to be asked.
+type Question<'a> = Box<dyn Fn() -> Result<Option<String>> + 'a>;
+
 /// The forms that a manifest can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Oci {
@@ -81,7 +88,10 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     let mut project = cx.load_model()?.with_profiles(vec!["*".to_owned()]);
     checks::includes(&project)?;
     if !args.agreed(cx, &project)? {
-        return Ok(ExitCode::SUCCESS);
+        return match manners(cx) {
+            Wording::Two => Ok(ExitCode::SUCCESS),
+            Wording::Five => Err(Exit::interrupted().into()),
+        };
     }
     let engine = cx.engine()?;
     if !cx.globals.dry_run {
@@ -146,20 +156,29 @@ impl Args {
                 .env_file
                 .clone_from(&project.services[name].env_file);
         }
-        let questions: [&dyn Fn() -> Result<Option<String>>; 3] = [
-            &|| Ok(checks::bind_mounts(project)),
-            &|| checks::secrets(project, &tree),
-            &|| match checks::environments(&whole, self.environment()) {
-                Ok(question) => Ok(question),
-                Err(checks::Refusal(text)) => {
-                    cx.reporter().write_err(text.as_bytes())?;
-                    Err(Exit(1).into())
-                }
-            },
+        let environments = || match checks::environments(&whole, self.environment()) {
+            Ok(question) => Ok(question),
+            Err(checks::Refusal(text)) => {
+                cx.reporter().write_err(text.as_bytes())?;
+                Err(Exit(1).into())
+            }
+        };
+        let mut questions: Vec<Question<'_>> = vec![
+            Box::new(|| Ok(checks::bind_mounts(project))),
+            Box::new(|| checks::secrets(project, &tree)),
         ];
+        match manners(cx) {
+            Wording::Two => questions.push(Box::new(environments)),
+            Wording::Five => {
+                let found = Rc::new(Declarations::of(project)?);
+                let (of_services, environment) = (Rc::clone(&found), self.environment());
+                questions.push(Box::new(move || Ok(of_services.environments(environment))));
+                questions.push(Box::new(move || Ok(found.configs())));
+            }
+        }
         for question in questions {
             if let Some(question) = question()?
-                && !consent::ask(cx, &question)?
+                && !consent::ask(cx, &format!("{question} (y/N) "), Unsaid::No)?
             {
                 return Ok(false);
             }

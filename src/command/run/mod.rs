@@ -88,6 +88,7 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     }
     let service = ServiceName::from(args.words.service());
     let mut project = cx.load_project(&[service.to_string()], along)?;
+    super::remote::agree(cx, &project, false)?;
     super::foreign::bring_up(cx, &mut project, args.images.quiet()).await?;
     let terminal = args.terminal(cx);
     let stdin = args.interactive.unwrap_or(true);

@@ -65,9 +65,15 @@ impl Fingerprints {
 /// Whose progress lines are written: those of Compose 5 where its hash is asked for or it is
 /// installed, else those of Compose 2, which most scripts know.
 pub(crate) fn wording(cx: &Context) -> Wording {
-    let is_plain = cx.style().progress == ProgressMode::Plain;
+    match cx.style().progress {
+        ProgressMode::Plain => manners(cx),
+        _ => Wording::Two,
+    }
+}
+
+/// The same for what does not depend on how progress is shown.
+pub(crate) fn manners(cx: &Context) -> Wording {
     let form = match cx.env.get("DCO_COMPOSE_HASH") {
-        _ if !is_plain => None,
         Some(text) => text.parse().ok(),
         None => super::plugin::installed(cx).map(|version| HashForm::of_version(&version)),
     };

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 
-use super::super::Context;
+use super::super::{Context, remote};
 use crate::compose::{self, Request};
 use crate::project::{Along, Naming, Project};
 
@@ -25,10 +25,15 @@ impl Context {
             ),
             (directory, old) => directory.or(old.as_ref()),
         };
-        let fetched = self.fetched.get();
-        let here = |file: &String| fetched.and_then(|it| it.get(file)).unwrap_or(file).clone();
+        let files = match self.fetched.get() {
+            Some(fetched) => {
+                let here = |file: String| fetched.get(&file).cloned().unwrap_or(file);
+                remote::named(self).into_iter().map(here).collect()
+            }
+            None => globals.file.clone(),
+        };
         Ok(Request {
-            files: globals.file.iter().map(here).collect(),
+            files,
             project_directory: directory.map(|path| path.display().to_string()),
             project_name: globals.project_name.clone(),
             profiles: globals.profile.clone(),

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-pub(super) use fingerprints::{Fingerprints, wording};
+pub(super) use fingerprints::{Fingerprints, manners, wording};
 pub(super) use load::Source;
 use machine::registries;
 pub(super) use machine::{proxies, text_files};

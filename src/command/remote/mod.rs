@@ -1,6 +1,8 @@
 //! Compose files of registries: what `-f oci://…` names is fetched, kept by its digest, and read
 //! from there like any other file.
 
+mod consent;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
@@ -10,8 +12,10 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use bytes::Bytes;
 use serde_json::Value;
 
+pub(super) use self::consent::agree;
 use super::Context;
 use super::publish::{COMPOSE_FILE, EMPTY_PROJECT, ENV_FILE, INDEX, PROJECT};
+use crate::compose;
 use crate::engine::{Manifest, Registry, Trust};
 use crate::text::reference::Reference;
 
@@ -31,13 +35,23 @@ pub(super) fn trust(cx: &Context, insecure: bool) -> Trust {
     }
 }
 
-/// Fetches what the command line names.
+/// The project's files as the command line names them, else `COMPOSE_FILE`.
+pub(super) fn named(cx: &Context) -> Vec<String> {
+    match cx.env.get("COMPOSE_FILE") {
+        Some(list) if cx.globals.file.is_empty() => {
+            compose::listed(list, cx.env.get("COMPOSE_PATH_SEPARATOR"))
+        }
+        _ => cx.globals.file.clone(),
+    }
+}
+
+/// Fetches what the command line or `COMPOSE_FILE` names.
 pub(super) async fn fetch(cx: &Context) -> Result<()> {
     let mut fetched = Fetched::new();
-    for file in &cx.globals.file {
+    for file in named(cx) {
         if let Some(reference) = file.strip_prefix(SCHEME) {
             let path = fetch_one(cx, reference).await?;
-            fetched.insert(file.clone(), path.display().to_string());
+            fetched.insert(file, path.display().to_string());
         }
     }
     if !fetched.is_empty() {
@@ -53,7 +67,8 @@ async fn fetch_one(cx: &Context, name: &str) -> Result<PathBuf> {
     let wanted = reference.digest.clone().or(reference.tag.clone());
     let shown = reference.to_string();
     let failed = format!("failed to pull OCI resource \"{shown}\"");
-    let registry = Registry::of(reference, cx.engine()?.logins(), trust(cx, false));
+    let insecure = cx.globals.insecure_registry.contains(&reference.domain);
+    let registry = Registry::of(reference, cx.engine()?.logins(), trust(cx, insecure));
     let found = registry.manifest(&wanted.unwrap_or_default()).await;
     let mut manifest = found.map_err(|error| error.diagnostic(&failed))?;
     let folder = cache(cx)?.join(manifest.digest.trim_start_matches("sha256:"));
