@@ -132,7 +132,13 @@ impl Walk<'_, '_> {
             (Rule::List | Rule::Dns, Value::Text(_)) => *node = Node::list(vec![node.clone()], at),
             (Rule::KeyValue, Value::List(_)) => self.key_values(node),
             (Rule::DependsOn, Value::List(_) | Value::Map(_)) => dependencies(node),
-            (Rule::EnvFile, Value::Text(_) | Value::List(_)) => env_files(node),
+            (Rule::EnvFile, Value::Text(_) | Value::List(_)) => self.env_files(node),
+            // In a whole document its shape has it; a file that is only extended has no other check.
+            (Rule::EnvFile, _) => {
+                let (path, kind) = (self.path.join("."), node.kind());
+                let message = format!("`{path}` must be a string or a list, not {kind}");
+                self.cx.error(message, at);
+            }
             (Rule::Gpus, Value::Text(_)) => {
                 let all = Node::map([("count".into(), Node::text("all", at))], at);
                 *node = Node::list(vec![all], at);
@@ -181,6 +187,28 @@ impl Walk<'_, '_> {
             .at(self.cx.place(at));
         error.hints.extend(hint);
         self.cx.errors.push(error);
+    }
+
+    fn env_files(&mut self, node: &mut Node) {
+        if node.as_text().is_some() {
+            let at = node.at;
+            *node = Node::list(vec![std::mem::take(node)], at);
+        }
+        for (index, item) in node.as_list_mut().into_iter().flatten().enumerate() {
+            if item.as_text().is_some() {
+                wrap(item, "path");
+            }
+            let at = item.at;
+            let Some(file) = item.as_map_mut() else {
+                continue;
+            };
+            default_to(file, "required", Node::bool(true, at));
+            if !file.has("path") {
+                let path = self.path.join(".");
+                let message = format!("`{path}.{index}` lacks `path`");
+                self.cx.error(message, at);
+            }
+        }
     }
 
     /// `KEY=value` texts as a map; left as they are where one has no value.
@@ -311,22 +339,6 @@ fn dependencies(node: &mut Node) {
         if let Some(dependency) = entry.node.as_map_mut() {
             default_to(dependency, "condition", Node::text("service_started", at));
             default_to(dependency, "required", Node::bool(true, at));
-        }
-    }
-}
-
-fn env_files(node: &mut Node) {
-    if node.as_text().is_some() {
-        let at = node.at;
-        *node = Node::list(vec![std::mem::take(node)], at);
-    }
-    for item in node.as_list_mut().into_iter().flatten() {
-        if item.as_text().is_some() {
-            wrap(item, "path");
-        }
-        let at = item.at;
-        if let Some(file) = item.as_map_mut() {
-            default_to(file, "required", Node::bool(true, at));
         }
     }
 }
