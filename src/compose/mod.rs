@@ -40,6 +40,7 @@ mod rules;
 mod scalar;
 pub mod schema;
 mod sections;
+mod service_files;
 pub mod shape;
 mod sources;
 mod substitute;
@@ -54,11 +55,12 @@ use std::path::PathBuf;
 pub use bundle::{Beside, Mention, Mentions, mentions};
 pub use consistency::container_names;
 pub use discover::listed;
-pub use environment::{drop_label_files, resolve_files, resolve_labels, switches};
+pub use environment::switches;
 pub use load::{load, load_name, load_tree};
 pub use project_name::normalize_name;
 pub use read::Disk;
 pub use remote::is_remote;
+pub use service_files::{drop_label_files, resolve_files, resolve_labels};
 pub use uninterpolated::Tree;
 
 /// What to load, and what with.
