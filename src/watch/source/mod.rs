@@ -7,32 +7,27 @@
 //! has no watch left, or a file system is written to behind its back (see [`mounts`]), the tree is
 //! compared again and again.
 
+mod compare;
 mod echo;
 mod known;
+mod lost;
 pub mod mounts;
 mod platform;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use notify::event::{EventKind, ModifyKind, RenameMode};
 use notify::{Config, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::diagnostic::Diagnostic;
+use compare::Compared;
 pub use echo::Echoes;
 use known::Known;
-use platform::{forward, is_gone, is_limit};
-
-/// How often a tree is compared where there are no events: what an editor's user still takes for
-/// live.
-const COMPARE_PERIOD: Duration = Duration::from_millis(400);
-
-/// How many times longer than a comparison took the pause after it is at least, so that a large
-/// tree takes no more than three per cent of a core.
-const COMPARE_SHARE: u32 = 30;
+use platform::{forward, is_gone};
 
 /// A file or folder to watch, with what below it does not matter.
 #[derive(Clone)]
@@ -50,15 +45,6 @@ pub struct Changes {
     pub paths: BTreeSet<PathBuf>,
     /// Those of them that no event told of: nobody else who watches them knows either.
     pub silent: BTreeSet<PathBuf>,
-}
-
-/// Which roots are compared again and again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Compared {
-    /// Those on file systems that are written to behind the kernel's back.
-    Silent,
-    /// All: the kernel's watches are used up.
-    All,
 }
 
 /// A watcher over roots.
@@ -224,46 +210,6 @@ impl Source {
         self.folders.insert(folder.to_path_buf());
     }
 
-    /// Gives the kernel's watches back and compares from now on: there are not enough of them, and
-    /// other programs (an editor, a bundler) need theirs.
-    fn compare_all(&mut self, error: &notify::Error) {
-        self.watcher = None;
-        self.compared = Compared::All;
-        self.next_comparison = Some(Instant::now());
-        let (what, hint) = match is_limit(error) {
-            Some(setting) => (
-                "the system's limit of file watches is reached".to_owned(),
-                format!("raise it: `sysctl {setting}`"),
-            ),
-            None => (
-                format!("the system gives no file events ({error})"),
-                "nothing is lost; it is only slower".to_owned(),
-            ),
-        };
-        self.notes.push(
-            Diagnostic::warning(format!("{what}: files are compared twice a second instead"))
-                .hint(hint),
-        );
-    }
-
-    fn watch_ancestor(&mut self, path: &Path) {
-        let Some(ancestor) = path.ancestors().skip(1).find(|ancestor| ancestor.is_dir()) else {
-            return;
-        };
-        if self.folders.contains(ancestor) || !self.ancestors.insert(ancestor.to_path_buf()) {
-            return;
-        }
-        if let Some(watcher) = &mut self.watcher {
-            match watcher.watch(ancestor, RecursiveMode::NonRecursive) {
-                Ok(()) => {}
-                Err(error) if is_gone(&error) => {
-                    self.ancestors.remove(ancestor);
-                }
-                Err(error) => self.compare_all(&error),
-            }
-        }
-    }
-
     fn take(&mut self, event: &notify::Event, changes: &mut BTreeSet<PathBuf>) {
         if matches!(event.kind, EventKind::Access(_)) {
             return;
@@ -297,25 +243,6 @@ impl Source {
                 .parent()
                 .is_some_and(|parent| self.folders.contains(parent))
                 && self.roots.iter().any(is_below))
-    }
-
-    /// Says that a root is gone, once.
-    fn note_missing(&mut self, path: &Path) {
-        let is_root = self.roots.iter().any(|root| path == root.path);
-        if is_root && !path.exists() && self.missing.insert(path.to_path_buf()) {
-            self.notes.push(Diagnostic::warning(format!(
-                "`{}` is gone: it is watched again when it is back",
-                path.display()
-            )));
-        }
-    }
-
-    /// Says that a root came back which was said to be gone.
-    fn note_back(&mut self, path: &Path) {
-        if self.missing.remove(path) {
-            let text = format!("`{}` is back", path.display());
-            self.notes.push(Diagnostic::note(text));
-        }
     }
 
     /// Whether a path is the folder that a rule begins at, and nothing more: what it holds is named
@@ -358,82 +285,6 @@ impl Source {
         }
         changes.extend(self.known.forget_below(folder));
     }
-
-    /// Compares what is due, and says when the next comparison is.
-    fn compare_due(&mut self, changes: &mut Changes) {
-        let begun = Instant::now();
-        let is_due = |root: &Root| match self.compared {
-            Compared::All => true,
-            Compared::Silent => self.silent.contains(&root.path),
-        };
-        let due: Vec<Root> = self
-            .roots
-            .iter()
-            .filter(|root| is_due(root))
-            .cloned()
-            .collect();
-        let mut found = BTreeSet::new();
-        for root in &due {
-            self.compare(root, &mut found);
-        }
-        let is_silent = |path: &&PathBuf| self.silent.iter().any(|root| path.starts_with(root));
-        changes
-            .silent
-            .extend(found.iter().filter(is_silent).cloned());
-        changes.paths.append(&mut found);
-        let pause = COMPARE_PERIOD.max(begun.elapsed() * COMPARE_SHARE);
-        self.next_comparison = (!due.is_empty()).then(|| Instant::now() + pause);
-    }
-
-    /// Compares a tree with what was known of it.
-    fn compare(&mut self, root: &Root, changes: &mut BTreeSet<PathBuf>) {
-        for path in self.known.gone_below(&root.path) {
-            self.folders.remove(&path);
-            changes.insert(path);
-        }
-        if root.path.is_dir() {
-            self.register(root, &root.path, Some(changes));
-        } else if self.known.is_news(&root.path) {
-            changes.insert(root.path.clone());
-        }
-    }
-
-    /// A root that vanished is looked for, from the nearest folder above it that exists.
-    fn look_for_missing_roots(&mut self, changes: &mut BTreeSet<PathBuf>) {
-        let mut missing = false;
-        for root in self.roots.clone() {
-            if std::fs::metadata(&root.path).is_err() {
-                missing = true;
-                self.watch_ancestor(&root.path);
-            }
-            // Looked at again: it may have come before its ancestor was watched.
-            let Ok(found) = std::fs::metadata(&root.path) else {
-                continue;
-            };
-            self.note_back(&root.path);
-            if found.is_dir() {
-                if !self.folders.contains(&root.path) {
-                    self.register(&root, &root.path, Some(&mut *changes));
-                }
-            } else if let Some(parent) = root.path.parent()
-                && !self.folders.contains(parent)
-            {
-                self.add_folder(parent);
-                changes.insert(root.path.clone());
-            }
-        }
-        if missing {
-            return;
-        }
-        for ancestor in std::mem::take(&mut self.ancestors) {
-            if let Some(watcher) = &mut self.watcher
-                && !self.folders.contains(&ancestor)
-            {
-                // Not watched any more is what was wanted.
-                let _ = watcher.unwatch(&ancestor);
-            }
-        }
-    }
 }
 
 async fn sleep_until(due: Option<Instant>) {
@@ -445,10 +296,11 @@ async fn sleep_until(due: Option<Instant>) {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::time::Duration;
 
     use super::*;
 
-    fn root(path: &Path) -> Root {
+    pub(super) fn root(path: &Path) -> Root {
         Root {
             path: path.to_path_buf(),
             prune: Arc::new(|folder| folder.ends_with("node_modules")),
@@ -524,33 +376,5 @@ mod tests {
         fs::write(&other, "2").unwrap();
         fs::rename(&other, &file).unwrap();
         until(&mut source, &[file]).await;
-    }
-
-    #[tokio::test]
-    async fn after_an_overflow_the_tree_is_compared_with_what_was_known() {
-        let folder = tempfile::tempdir().unwrap();
-        let top = folder.path().canonicalize().unwrap();
-        for name in ["same.py", "written.py", "removed.py"] {
-            fs::write(top.join(name), "1").unwrap();
-        }
-        // Old enough that an equal stamp proves that nothing changed.
-        std::thread::sleep(known::SETTLED * 2);
-        let mut source = Source::new(vec![root(&top)]);
-        fs::write(top.join("written.py"), "22").unwrap();
-        fs::remove_file(top.join("removed.py")).unwrap();
-        fs::create_dir_all(top.join("new/er")).unwrap();
-        fs::write(top.join("new/er/made.py"), "1").unwrap();
-        // What the events say does not count here: only what a comparison finds.
-        std::thread::sleep(known::SETTLED * 2);
-        let mut changes = BTreeSet::new();
-        source.compare(&root(&top), &mut changes);
-        let expected = [
-            "new",
-            "new/er",
-            "new/er/made.py",
-            "removed.py",
-            "written.py",
-        ];
-        assert_eq!(changes, expected.map(|name| top.join(name)).into());
     }
 }
