@@ -6,7 +6,7 @@ use std::rc::Rc;
 use anyhow::{Result, bail};
 
 use super::Context;
-use super::attached::{Company, Ending, Hooks, Show, Watched, beside, follow};
+use super::attached::{self, Company, Hooks, Show, Watched, beside, follow};
 use super::consent::volumes_to_rebuild;
 use super::settle::{Firmness, settle};
 use super::shape::{Shape, scale, warn_of_orphans};
@@ -19,7 +19,6 @@ use crate::lint::lint;
 use crate::name::ServiceName;
 use crate::plan::{Anonymous, Extent, Recreate, UpPolicy, Wait};
 use crate::project::{Along, Project};
-use crate::report::log::LogStyle;
 use crate::text::moment;
 
 /// Create and start containers
@@ -37,7 +36,7 @@ pub struct Args {
     detach: bool,
 
     #[command(flatten)]
-    watch: Watch,
+    attached: attached::Flags,
 
     /// Watch files and refresh containers when they change; with -d, in the background
     #[arg(short = 'w', long = "watch", conflicts_with = "no_build")]
@@ -87,50 +86,6 @@ pub struct Args {
     before_watch: bool,
 }
 
-/// What an attached `up` shows, and how it ends.
-#[derive(Debug, Default, clap::Args)]
-struct Watch {
-    /// Stop everything as soon as a container ends
-    #[arg(long, conflicts_with = "detach")]
-    abort_on_container_exit: bool,
-
-    /// Stop everything as soon as a container fails
-    #[arg(long, conflicts_with_all = ["detach", "abort_on_container_exit"])]
-    abort_on_container_failure: bool,
-
-    /// Show the logs of these services only
-    #[arg(long, value_name = "SERVICE", conflicts_with = "detach")]
-    attach: Vec<String>,
-
-    /// Show the logs of dependencies too
-    #[arg(long, conflicts_with_all = ["detach", "attach"])]
-    attach_dependencies: bool,
-
-    /// Exit with the code of this service's container; stops everything when one ends
-    #[arg(long, value_name = "SERVICE", conflicts_with = "detach")]
-    exit_code_from: Option<String>,
-
-    /// Do not show the logs of these services
-    #[arg(long, value_name = "SERVICE")]
-    no_attach: Vec<String>,
-
-    /// Show logs without colours
-    #[arg(long)]
-    no_color: bool,
-
-    /// Show logs without the containers' names
-    #[arg(long)]
-    no_log_prefix: bool,
-
-    /// Keys at the terminal: w turns the watch on and off, d detaches (default: true, or COMPOSE_MENU)
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    menu: Option<bool>,
-
-    /// Show when each line was said
-    #[arg(long)]
-    timestamps: bool,
-}
-
 /// Makes the environment what the file asks for.
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     let up = look_again(cx, async || bring_up(args, cx).await).await?;
@@ -157,7 +112,7 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         };
         let company = after.company.get();
         let logs = follow(cx, &work, watched, show, hooks);
-        return Box::pin(beside(&after, cx, (company, args.watch.menu), logs)).await;
+        return Box::pin(beside(&after, cx, (company, args.attached.menu), logs)).await;
     }
     if !args.no_wait && !args.no_settle && !is_strict(cx) {
         let firmness = match wait {
@@ -200,7 +155,7 @@ async fn bring_up<'c>(args: &Args, cx: &'c Context) -> Result<Option<Up<'c>>> {
         build_what_is_watched(&mut project);
     }
     scale(&mut project, &args.shape.scale)?;
-    args.knows_what_to_show(&project)?;
+    args.attached.check(&project)?;
     remote::agree(cx, &project, args.shape.yes)?;
     foreign::bring_up(cx, &mut project, args.shape.quiet()).await?;
     let source = Source::Loaded(Box::new(project));
@@ -266,57 +221,21 @@ impl Args {
         args
     }
 
-    /// Refuses to show the logs of what is not brought up.
-    fn knows_what_to_show(&self, project: &Project) -> Result<()> {
-        let is_unknown = |name: &&String| !project.services.contains_key(name.as_str());
-        let unknown: Vec<&str> = self
-            .watch
-            .attach
-            .iter()
-            .filter(is_unknown)
-            .map(|it| &**it)
-            .collect();
-        match unknown.is_empty() {
-            true => Ok(()),
-            false => bail!(
-                "cannot attach to services not included in up: {}",
-                unknown.join(", ")
-            ),
-        }
-    }
-
-    /// Whether the logs of a service are shown: of those that are wanted, and of all where none is.
-    fn shows(&self, project: &Project, name: &str) -> bool {
-        let mut services = project.services.keys();
-        self.wants(project, name) || !services.any(|one| self.wants(project, one))
-    }
-
-    /// Whether a service's logs are asked for: those that are named, else all.
-    fn wants(&self, project: &Project, name: &str) -> bool {
-        let watch = &self.watch;
-        let named = |list: &[String]| list.iter().any(|one| one == name);
-        let attach = project.services.get(name).map(|one| one.attach);
-        let wanted = match watch.attach.is_empty() {
-            false => named(&watch.attach),
-            true => {
-                let targets = self.services.is_empty() || watch.attach_dependencies;
-                attach.is_some_and(|attach| attach != Some(false))
-                    && (targets || named(&self.services))
-            }
-        };
-        wanted && !named(&watch.no_attach)
-    }
-
-    /// The containers whose logs are shown.
+    /// The containers that are followed.
     fn watched(&self, work: &Work<'_>, report: &Report) -> Vec<Watched> {
+        let flags = &self.attached;
         let peers = work.peers(report);
         let all = peers
             .into_iter()
             .flat_map(|(service, own)| own.into_iter().map(move |peer| (service.clone(), peer)));
-        let shown = all.filter(|(service, _)| self.shows(&work.project, service.as_str()));
+        let heeded = all.filter_map(|(service, peer)| {
+            let heed = flags.heeds(&work.project, &self.services, service.as_str())?;
+            Some((service, peer, heed))
+        });
         let prefix = format!("{}-", work.project.name);
-        shown
-            .map(|(service, peer)| Watched {
+        heeded
+            .map(|(service, peer, heed)| Watched {
+                heed,
                 label: peer
                     .name
                     .strip_prefix(&prefix)
@@ -334,23 +253,14 @@ impl Args {
     }
 
     fn show<'a>(&'a self, cx: &Context, work: &'a Work<'_>, since: jiff::Timestamp) -> Show<'a> {
-        let watch = &self.watch;
-        let from = watch.exit_code_from.as_deref().map(ServiceName::from);
+        let flags = &self.attached;
         Show {
-            wanted: Box::new(|service| self.shows(&work.project, service)),
-            style: LogStyle {
-                colours: cx.style().stdout_colours && !watch.no_color,
-                prefixes: !watch.no_log_prefix,
-            },
-            timestamps: watch.timestamps,
+            heed: Box::new(|service| flags.heeds(&work.project, &self.services, service)),
+            style: flags.style(cx),
+            timestamps: flags.timestamps,
             busy: Rc::default(),
             company: Rc::default(),
-            ending: match (from, watch.abort_on_container_exit) {
-                _ if watch.abort_on_container_failure => Ending::FirstFailure,
-                (Some(service), _) => Ending::First(Some(service)),
-                (None, true) => Ending::First(None),
-                (None, false) => Ending::Last,
-            },
+            ending: flags.ending(),
             targets: self
                 .services
                 .iter()

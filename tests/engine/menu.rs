@@ -129,6 +129,55 @@ services:
 }
 
 #[test]
+fn what_was_named_ends_an_up_whether_its_log_is_shown_or_not() {
+    let project = Project::new("attachend").file(
+        "compose.yaml",
+        "\
+services:
+  web: {image: busybox, init: true, depends_on: [once], command: [sh, -c, 'sleep 1; echo hush; exit 3']}
+  quiet: {image: busybox, command: [sh, -c, 'echo said']}
+  once: {image: busybox, command: ['true']}
+",
+    );
+    let up = |args: &[&str], code: i32| {
+        let done = project.dco(&[&["up"], args].concat()).exits(code);
+        project.dco(&["down"]).ok();
+        done.stdout.replace("\r\u{1b}[K", "")
+    };
+    let last = up(&["--no-attach", "web", "web", "quiet"], 0);
+    assert_eq!(
+        last,
+        "\
+Attaching to quiet-1
+quiet-1  | said
+quiet-1 exited with code 0
+web-1 exited with code 3
+"
+    );
+    let failed = up(
+        &[
+            "--no-attach",
+            "web",
+            "--abort-on-container-failure",
+            "web",
+            "quiet",
+        ],
+        3,
+    );
+    assert_eq!(failed, last);
+    // What was not named ends nothing, though its log is shown.
+    let shown = up(
+        &["--attach-dependencies", "--abort-on-container-exit", "web"],
+        3,
+    );
+    assert!(
+        shown.ends_with("web-1   | hush\nweb-1 exited with code 3\n"),
+        "{shown}"
+    );
+    assert!(shown.contains("once-1 exited with code 0\n"), "{shown}");
+}
+
+#[test]
 fn progress_goes_to_standard_output_where_it_is_asked_for() {
     let project = project("status");
     let done = project.dco(&["up", "-d", "web"]).ok();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Show, Watched};
+use super::{Heed, Show, Watched};
 use crate::command::containers::label;
 use crate::engine::EngineEvent;
 use crate::name::{ContainerId, ServiceName};
@@ -25,6 +25,7 @@ pub(super) struct Met {
     pub(super) service: ServiceName,
     pub(super) number: String,
     pub(super) name: String,
+    pub(super) heed: Heed,
 }
 
 impl Expected {
@@ -44,9 +45,10 @@ impl Expected {
     pub(super) fn take(&mut self, event: &EngineEvent, show: &Show<'_>) -> Option<Met> {
         let label = |name| event.attribute(name).unwrap_or_default();
         let service = label(label::SERVICE);
-        if event.kind != "container" || label(label::ONE_OFF) == "True" || !(show.wanted)(service) {
+        if event.kind != "container" || label(label::ONE_OFF) == "True" {
             return None;
         }
+        let heed = (show.heed)(service)?;
         let id = &event.actor.id;
         match event.action.as_str() {
             "create" => drop(self.made.insert(id.clone())),
@@ -62,6 +64,7 @@ impl Expected {
                     service: ServiceName::from(service),
                     number: label(label::NUMBER).to_owned(),
                     name: label("name").to_owned(),
+                    heed,
                 });
             }
             _ => {}
@@ -83,6 +86,7 @@ impl Met {
             tty: own.is_some_and(|own| own.tty),
             id: self.id,
             service: self.service,
+            heed: self.heed,
         }
     }
 }

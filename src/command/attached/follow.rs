@@ -11,9 +11,9 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
-use super::{Again, News, Show};
+use super::{Again, Heed, News, Show};
 use crate::command::work::Work;
-use crate::engine::{EngineEvent, Framing, LogRange};
+use crate::engine::{EngineEvent, Framing, LogRange, Until};
 use crate::name::ContainerId;
 use crate::text::moment;
 
@@ -30,6 +30,7 @@ pub(super) struct Followed {
     pub(super) id: ContainerId,
     pub(super) framing: Framing,
     pub(super) since: String,
+    pub(super) heed: Heed,
 }
 
 /// Sends what a container says, and its ends, until it has ended for good.
@@ -44,7 +45,7 @@ pub(super) async fn follow_one(
         events: work.prober.as_ref().map(|prober| prober.events()),
     };
     loop {
-        let Some(said) = followed.send(work, show, Part::Live, &say).await else {
+        let Some(said) = followed.to_its_end(work, show, &say).await else {
             return;
         };
         let Ok(found) = work.engine.inspect_container(&followed.id).await else {
@@ -54,7 +55,7 @@ pub(super) async fn follow_one(
             return;
         };
         // Docker 20.10 ends the stream with the container, at times before its last line.
-        if said <= READ_AGAIN {
+        if followed.heed == Heed::Log && said <= READ_AGAIN {
             let rest = Part::Rest(said, end.before_the_next());
             if followed.send(work, show, rest, &say).await.is_none() {
                 return;
@@ -183,6 +184,24 @@ enum Part {
 }
 
 impl Followed {
+    /// Waits until the container ends and sends what is wanted of its log; how many bytes that was.
+    /// None where nobody listens any more.
+    async fn to_its_end(
+        &self,
+        work: &Work<'_>,
+        show: &Show<'_>,
+        say: &mpsc::Sender<News>,
+    ) -> Option<usize> {
+        match self.heed {
+            Heed::Log => self.send(work, show, Part::Live, say).await,
+            Heed::End => {
+                let waiting = work.engine.wait_container(&self.id, Until::NotRunning);
+                waiting.await.ok()?.exit_code().await.ok()?;
+                Some(0)
+            }
+        }
+    }
+
     /// Sends a part of the log; how many bytes that was. None where nobody listens any more.
     async fn send(
         &self,

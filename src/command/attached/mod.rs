@@ -2,7 +2,9 @@
 //! it is interrupted or when a container ends that ends it all.
 
 mod beside;
+mod ending;
 mod expected;
+mod flags;
 mod follow;
 mod menu;
 mod screen;
@@ -22,7 +24,10 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
 pub(super) use self::beside::beside;
+pub(super) use self::ending::Ending;
+use self::ending::{Again, is_by_will};
 use self::expected::{Expected, Met};
+pub(super) use self::flags::Flags;
 use self::follow::{Followed, follow_one};
 use self::screen::Screen;
 use super::Context;
@@ -37,7 +42,19 @@ use crate::plan::{self, Signal};
 use crate::report::Exit;
 use crate::report::log::LogStyle;
 
-/// A container whose log is shown.
+/// What is shown of a service's containers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heed {
+    /// What they say, and how they end.
+    Log,
+    /// How they end: what was named counts for the end of it all, though its log is not wanted.
+    End,
+}
+
+/// What is shown of a service by its name; none where it is left alone.
+type HeedOf<'a> = Box<dyn Fn(&str) -> Option<Heed> + 'a>;
+
+/// A container that is followed.
 pub(super) struct Watched {
     pub(super) id: ContainerId,
     pub(super) service: ServiceName,
@@ -45,18 +62,7 @@ pub(super) struct Watched {
     pub(super) label: String,
     /// Whether it has a terminal.
     pub(super) tty: bool,
-}
-
-/// What the end of one container means for the others.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// Nothing: it ends when all have ended.
-    #[default]
-    Last,
-    /// The first to end ends all, with its code or that of this service.
-    First(Option<ServiceName>),
-    /// The first to fail ends all.
-    FirstFailure,
+    pub(super) heed: Heed,
 }
 
 /// Whether containers may be replaced while their logs are shown.
@@ -80,8 +86,8 @@ pub(super) struct Show<'a> {
     pub(super) company: Rc<Cell<Company>>,
     /// Whether a reaction to a saved file is under way.
     pub(super) busy: Rc<Cell<bool>>,
-    /// Whether containers of a service are shown that are started later.
-    pub(super) wanted: Box<dyn Fn(&str) -> bool + 'a>,
+    /// Which containers of a service are followed that are started later.
+    pub(super) heed: HeedOf<'a>,
     pub(super) style: LogStyle,
     pub(super) timestamps: bool,
     pub(super) ending: Ending,
@@ -93,6 +99,11 @@ pub(super) struct Show<'a> {
 }
 
 impl Show<'_> {
+    /// Whether the end of a service's containers counts.
+    fn counts(&self, service: &ServiceName) -> bool {
+        self.targets.is_empty() || self.targets.contains(service)
+    }
+
     /// Whether what was named has ended; dependencies that are shown beside it go on.
     fn is_over(&self, watched: &[Watched], active: &BTreeSet<usize>) -> bool {
         let named = |index: &usize| self.targets.contains(&watched[*index].service);
@@ -105,13 +116,6 @@ impl Show<'_> {
 enum News {
     Said(usize, Chunk),
     Ended(usize, i64, Again),
-}
-
-/// Whether a container that ended starts again by itself.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Again {
-    Yes,
-    No,
 }
 
 /// What hooks say while logs are shown, and before.
@@ -141,7 +145,8 @@ pub(super) async fn follow(
     let mut events = work.prober.as_ref().map(|prober| prober.events());
     let missed = missed(work, &watched, &show).await?;
     watched.extend(missed);
-    let labels: Vec<&str> = watched.iter().map(|one| one.label.as_str()).collect();
+    let shown = watched.iter().filter(|one| one.heed == Heed::Log);
+    let labels: Vec<&str> = shown.map(|one| one.label.as_str()).collect();
     cx.reporter()
         .write_out(format!("Attaching to {}\n", labels.join(", ")).as_bytes())?;
     let mut screen = Screen::new(cx, &watched, show.style);
@@ -190,6 +195,9 @@ pub(super) async fn follow(
                         last_end = is_by_will(status).then(Instant::now);
                     }
                     let ended = &watched[index].service;
+                    if !show.counts(ended) {
+                        continue;
+                    }
                     if let Some(status) = show.ending.code(ended, status, again) {
                         code = code.or(Some(status));
                     }
@@ -260,44 +268,22 @@ pub(super) async fn follow(
     }
 }
 
-impl Ending {
-    fn ends_all(&self, status: i64, again: Again) -> bool {
-        again == Again::No
-            && match self {
-                Self::Last => false,
-                Self::First(_) => true,
-                Self::FirstFailure => status != 0,
-            }
-    }
-
-    /// The command's exit code, where this container decides it.
-    fn code(&self, service: &ServiceName, status: i64, again: Again) -> Option<u8> {
-        let decides = match self {
-            Self::First(Some(wanted)) => wanted == service,
-            _ => self.ends_all(status, again),
-        };
-        (decides && again == Again::No).then(|| u8::try_from(status & 0xff).unwrap_or(1))
-    }
-}
-
-/// Whether an exit code is that of a program that is done, or was told to end.
-fn is_by_will(status: i64) -> bool {
-    matches!(status, 0 | 130 | 137 | 143)
-}
-
 /// What another terminal started while this `up` was at work.
 async fn missed(work: &Work<'_>, watched: &[Watched], show: &Show<'_>) -> Result<Vec<Watched>> {
     let by = labelled(format!("{}={}", label::PROJECT, work.project.name));
     let found = work.engine.list_containers(Which::Running, &by).await?;
     let found = found.into_iter().map(container).filter(|one| {
         let is_known = watched.iter().any(|known| known.id == one.id);
-        !is_known && !one.one_off && (show.wanted)(&one.service)
+        !is_known && !one.one_off
     });
-    let met = found.map(|one| Met {
-        id: one.id,
-        service: one.service,
-        number: one.number.unwrap_or(1).to_string(),
-        name: one.name,
+    let met = found.filter_map(|one| {
+        Some(Met {
+            heed: (show.heed)(&one.service)?,
+            id: one.id,
+            service: one.service,
+            number: one.number.unwrap_or(1).to_string(),
+            name: one.name,
+        })
     });
     Ok(met.map(|met| met.of(&work.project)).collect())
 }
@@ -320,6 +306,7 @@ impl Watched {
             id: self.id.clone(),
             framing: Framing::of_tty(self.tty),
             since,
+            heed: self.heed,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use super::{Again, Watched};
+use super::{Again, Heed, Watched};
 use crate::command::Context;
 use crate::command::work::Work;
 use crate::engine::{Channel, Chunk};
@@ -14,27 +14,39 @@ use crate::report::log::{LogStyle, Logs, Source};
 pub(super) struct Screen<'c> {
     cx: &'c Context,
     logs: Logs,
-    sources: Vec<Source>,
+    /// The name of each, and its source once there is something to show of it.
+    sources: Vec<(String, Option<Source>)>,
     /// What is left of each container's streams after their last whole line.
     rest: BTreeMap<(usize, bool), Vec<u8>>,
 }
 
 impl<'c> Screen<'c> {
     pub(super) fn new(cx: &'c Context, watched: &[Watched], style: LogStyle) -> Self {
-        let mut logs = Logs::new(style);
-        let sources = watched.iter().map(|one| logs.source(&one.label)).collect();
-        Self {
+        let mut screen = Self {
             cx,
-            logs,
-            sources,
+            logs: Logs::new(style),
+            sources: Vec::new(),
             rest: BTreeMap::new(),
+        };
+        for one in watched {
+            screen.meet(one);
         }
+        screen
     }
 
     /// One more, and its number.
     pub(super) fn meet(&mut self, one: &Watched) -> usize {
-        self.sources.push(self.logs.source(&one.label));
+        let source = match one.heed {
+            Heed::Log => Some(self.logs.source(&one.label)),
+            Heed::End => None,
+        };
+        self.sources.push((one.label.clone(), source));
         self.sources.len() - 1
+    }
+
+    fn source(&mut self, index: usize) -> Source {
+        let (label, source) = &mut self.sources[index];
+        *source.get_or_insert_with(|| self.logs.source(label))
     }
 
     /// Shows what a hook said under its container's name.
@@ -57,9 +69,9 @@ impl<'c> Screen<'c> {
             return Ok(());
         };
         let whole: Vec<u8> = rest.drain(..=end).collect();
-        let mut out = Vec::new();
+        let (source, mut out) = (self.source(index), Vec::new());
         for line in whole[..end].split(|byte| *byte == b'\n') {
-            self.logs.line(self.sources[index], line, &mut out);
+            self.logs.line(source, line, &mut out);
         }
         self.write(chunk.channel, &out)
     }
@@ -74,11 +86,12 @@ impl<'c> Screen<'c> {
 
     /// Shows what is left without its newline, and that the container ended.
     pub(super) fn ended(&mut self, index: usize, status: i64, again: Again) -> Result<()> {
+        let source = self.source(index);
         for channel in [Channel::Stdout, Channel::Stderr] {
             let rest = self.rest.remove(&(index, channel == Channel::Stderr));
             if let Some(rest) = rest.filter(|rest| !rest.is_empty()) {
                 let mut line = Vec::new();
-                self.logs.line(self.sources[index], &rest, &mut line);
+                self.logs.line(source, &rest, &mut line);
                 self.write(channel, &line)?;
             }
         }
@@ -87,7 +100,7 @@ impl<'c> Screen<'c> {
             Again::Yes => format!("exited with code {status} (restarting)"),
             Again::No => format!("exited with code {status}"),
         };
-        self.logs.status(self.sources[index], &text, &mut out);
+        self.logs.status(source, &text, &mut out);
         self.cx.reporter().write_out(&out)
     }
 }
