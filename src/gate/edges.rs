@@ -71,13 +71,12 @@ pub struct Edges {
 
 impl Edges {
     /// The edges of one dependent.
-    pub fn of(&self, dependent: &ServiceName) -> impl Iterator<Item = &Edge> {
-        let first = self
-            .list
-            .partition_point(|edge| edge.dependent < *dependent);
+    pub fn of<'e>(&'e self, dependent: &ServiceName) -> impl Iterator<Item = &'e Edge> + use<'e> {
+        let dependent = dependent.clone();
+        let first = self.list.partition_point(|edge| edge.dependent < dependent);
         self.list[first..]
             .iter()
-            .take_while(move |edge| edge.dependent == *dependent)
+            .take_while(move |edge| edge.dependent == dependent)
     }
 
     /// Adds to the graph what it does not have yet, and leaves out the edges that would close a
@@ -99,11 +98,20 @@ impl Edges {
 
 /// Every edge of the project, before those are left out that would close a cycle: see [`Edges::join`].
 pub fn edges(project: &Project, reading: &Reading<'_>) -> Edges {
+    edges_from(project, reading, |_| true)
+}
+
+/// The same for some of the project's services as dependents.
+pub fn edges_from(
+    project: &Project,
+    reading: &Reading<'_>,
+    is_meant: impl Fn(&ServiceName) -> bool,
+) -> Edges {
     let directory = Directory::new(project);
     let mut edges = Edges::default();
     let all = wishes(&project.extensions);
     faults(&all, &["x-dco"], project, &mut edges.diagnostics);
-    for (name, service) in &project.services {
+    for (name, service) in project.services.iter().filter(|(name, _)| is_meant(name)) {
         let own = wishes(&service.extensions);
         let path = ["services", name.as_str(), "x-dco"];
         faults(&own, &path, project, &mut edges.diagnostics);

@@ -35,7 +35,7 @@ pub mod verdict;
 mod waiters;
 mod wishes;
 
-pub use edges::{Edge, Edges, Origin, Reading, Waits, edges};
+pub use edges::{Edge, Edges, Origin, Reading, Waits, edges, edges_from};
 pub use table::choose_exposed;
 pub use target::Target;
 pub use verdict::{Failure, Verdict};

@@ -396,6 +396,12 @@ impl<'a> Starts<'a> {
                 ready.extend(starts);
             }
         }
+        for edge in self.world.edges_beside(name) {
+            if self.up.contains(edge.dependency.as_str()) {
+                let gates = edge.gates.iter();
+                ready.extend(gates.map(|gate| self.await_gate(gate, &[])));
+            }
+        }
         ready
     }
 

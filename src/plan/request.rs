@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::bases::Bases;
 use super::{FieldChange, Observed};
-use crate::gate::Edges;
+use crate::gate::{self, Edges};
 use crate::graph::ServiceGraph;
 use crate::name::ServiceName;
 use crate::project::{Network, Project, Service, Volume};
@@ -25,6 +25,18 @@ pub struct World<'a> {
     pub hashes: &'a dyn Hashes,
     /// Seconds since 1970, for refresh policies.
     pub now: i64,
+}
+
+impl<'a> World<'a> {
+    /// The edges from a service to others that are not selected, and run.
+    pub(super) fn edges_beside(
+        &self,
+        dependent: &ServiceName,
+    ) -> impl Iterator<Item = &'a gate::Edge> {
+        let (edges, graph) = (self.edges, self.graph);
+        let own = edges.of(dependent);
+        own.filter(move |edge| !graph.contains(&edge.dependency))
+    }
 }
 
 /// How a configuration is compared with the hash that a container, network or volume is labelled

@@ -48,6 +48,11 @@ impl<'a> Up<'a> {
                 }
             }
         }
+        for edge in self.world.edges_beside(name) {
+            for gate in self.gates_between(name, &edge.dependency) {
+                ready.push(self.await_gate(gate, when.clone()));
+            }
+        }
         ready
     }
 

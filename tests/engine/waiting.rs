@@ -69,7 +69,7 @@ fn every_verb_that_starts_something_waits() {
 }
 
 #[test]
-fn a_service_that_was_not_named_is_not_started_and_is_told_of_where_it_does_not_run() {
+fn a_service_that_was_not_named_is_waited_for_where_it_runs_and_never_started() {
     let wished = LATE.replace(
         "environment: {DB_HOST: db, DB_PORT: '5432'}",
         "x-dco: {infer: false, wait: ['db:5432']}",
@@ -99,6 +99,11 @@ fn a_service_that_was_not_named_is_not_started_and_is_told_of_where_it_does_not_
             .ok()
             .stderr;
         assert!(!said.contains("does not run"), "{said}");
+        all_open(&project, 1, "up beside what runs");
+        project.dco(&["restart", "-t", "0", "--no-deps", "db"]).ok();
+        project
+            .dco(&["run", "--rm", "-T", "web", "nc", "-w", "1", "db", "5432"])
+            .ok();
     }
 }
 

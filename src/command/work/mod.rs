@@ -133,7 +133,8 @@ impl<'c> Work<'c> {
             }
             Source::Name(name) => plan::recall(&name, &observed),
         };
-        let (graph, edges) = edges_of(&project, waits)?;
+        let (graph, mut edges) = edges_of(&project, waits)?;
+        outside::add_running(&mut edges, &project, &observed, waits);
         Ok(Self {
             prints: Fingerprints::choose(cx)?,
             waits,

@@ -1,13 +1,54 @@
-//! Services that a command leaves alone although what it starts is configured with them.
+//! Services that a command leaves alone although what it starts is configured with them: those that
+//! run are waited for, the others are named.
 
 use std::collections::BTreeSet;
 
 use super::{Work, text_files};
 use crate::event::Event;
-use crate::gate::{Edge, Origin, Reading, Waits, edges};
+use crate::gate::{Edge, Edges, Origin, Reading, Waits, edges_from};
 use crate::name::ServiceName;
 use crate::plan::observed::State;
-use crate::plan::{self, Plan};
+use crate::plan::{self, Observed, Plan};
+use crate::project::Project;
+
+/// Adds the edges to services that are not selected, and run: they are waited for as any other,
+/// and nothing is done to them.
+pub(super) fn add_running(edges: &mut Edges, project: &Project, observed: &Observed, waits: Waits) {
+    let off = project.disabled_services.iter();
+    let mut running = off
+        .filter(|(name, _)| is_running(observed, name))
+        .peekable();
+    if waits < Waits::Inferred || running.peek().is_none() {
+        return;
+    }
+    let mut whole = project.clone();
+    for (name, service) in running {
+        whole.disabled_services.remove(name);
+        whole.services.insert(name.clone(), service.clone());
+    }
+    let is_selected = |name: &ServiceName| project.services.contains_key(name);
+    let reading = Reading {
+        waits,
+        files: &text_files,
+    };
+    let all = edges_from(&whole, &reading, is_selected).list.into_iter();
+    let beside = all.filter(|edge| is_undeclared(edge) && !is_selected(&edge.dependency));
+    edges.list.extend(beside);
+    let key = |edge: &Edge| (edge.dependent.clone(), edge.dependency.clone());
+    edges.list.sort_by_key(key);
+}
+
+/// Whether a service has a container that runs.
+fn is_running(observed: &Observed, name: &ServiceName) -> bool {
+    let mut containers = observed.containers.iter().filter(|one| !one.one_off);
+    containers.any(|one| one.service == *name && one.state == State::Running)
+}
+
+/// Whether it is not the file's `depends_on` and the like that makes an edge: that selects what it
+/// is about, unless it was asked not to.
+fn is_undeclared(edge: &Edge) -> bool {
+    !matches!(edge.origin, Origin::Declared(_))
+}
 
 impl Work<'_> {
     /// Says which services that do not run, and that it leaves alone because they were not named,
@@ -20,21 +61,17 @@ impl Work<'_> {
         let profiles = self.project.profiles.clone();
         let whole = self.project.clone().with_profiles(profiles);
         let started = started(plan);
-        let is_running = |name: &ServiceName| {
-            let mut containers = self.observed.containers.iter();
-            containers.any(|one| one.service == *name && one.state == State::Running)
-        };
         let is_left_out = |edge: &&Edge| {
-            !matches!(edge.origin, Origin::Declared(_))
-                && started.contains(&edge.dependent)
+            is_undeclared(edge)
                 && !self.project.services.contains_key(&edge.dependency)
-                && !is_running(&edge.dependency)
+                && !is_running(&self.observed, &edge.dependency)
         };
         let reading = Reading {
             waits: self.waits,
             files: &text_files,
         };
-        for edge in edges(&whole, &reading).list.iter().filter(is_left_out) {
+        let all = edges_from(&whole, &reading, |name| started.contains(name)).list;
+        for edge in all.iter().filter(is_left_out) {
             let (dependent, dependency) = (&edge.dependent, &edge.dependency);
             self.cx.events().emit(Event::Note(format!(
                 "{dependent} is configured with {dependency}, which does not run: `dco up -d {dependency}` starts it ({})",

@@ -98,3 +98,32 @@ fn wait_ends_with_every_service_up_or_healthy() {
         "#1 await db healthy  (--wait)\n#2 await web running or done  (--wait)\n"
     );
 }
+
+#[test]
+fn a_service_that_is_not_selected_is_waited_for_where_it_runs_and_not_touched() {
+    let beside = |state| {
+        let mut stage = stage(&["db", "web"]).with(|s| {
+            s.mentions("web", "db", 5432);
+            s.resources();
+            s.container("db", 1, state);
+        });
+        let db = stage.project.services.remove("db").unwrap();
+        stage.project.disabled_services.insert("db".into(), db);
+        stage.up()
+    };
+    assert_eq!(
+        beside(State::Running),
+        "\
+#1 create app-web-1  (missing)
+#2 await db port 5432  (DB_HOST)
+#3 start app-web-1  (missing)  after #1 #2
+"
+    );
+    assert_eq!(
+        beside(State::Exited),
+        "\
+#1 create app-web-1  (missing)
+#2 start app-web-1  (missing)  after #1
+"
+    );
+}
