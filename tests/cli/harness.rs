@@ -18,7 +18,17 @@ fn a_command_sees_nothing_of_the_callers_environment_but_the_way_to_the_engine()
         .filter(|name| *name != "DOCKER_HOST")
         .collect();
     names.sort_unstable();
-    assert_eq!(names, ["GIVEN", "HOME", "LANG", "PATH", "XDG_STATE_HOME"]);
+    assert_eq!(
+        names,
+        [
+            "DCO_COMPOSE_HASH",
+            "GIVEN",
+            "HOME",
+            "LANG",
+            "PATH",
+            "XDG_STATE_HOME"
+        ]
+    );
 }
 
 #[test]

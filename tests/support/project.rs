@@ -21,7 +21,8 @@ static NUMBER: AtomicU32 = AtomicU32::new(0);
 pub struct Project {
     root: tempfile::TempDir,
     name: String,
-    env: Vec<(String, String)>,
+    /// None takes a variable out.
+    env: Vec<(String, Option<String>)>,
     on_engine: bool,
 }
 
@@ -75,7 +76,13 @@ impl Project {
 
     /// The same with one more environment variable for each command.
     pub fn env(mut self, key: &str, value: &str) -> Self {
-        self.env.push((key.to_owned(), value.to_owned()));
+        self.env.push((key.to_owned(), Some(value.to_owned())));
+        self
+    }
+
+    /// The same without one of the variables that every command gets.
+    pub fn without_env(mut self, key: &str) -> Self {
+        self.env.push((key.to_owned(), None));
         self
     }
 
@@ -148,7 +155,14 @@ impl Project {
             .env("LANG", "C.UTF-8")
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .envs(std::env::var_os("DOCKER_HOST").map(|host| ("DOCKER_HOST", host)))
-            .envs(self.env.iter().map(|(key, value)| (key, value)));
+            // Whichever Docker Compose is installed, dco writes the hashes and the words of 2.
+            .env("DCO_COMPOSE_HASH", "2");
+        for (key, value) in &self.env {
+            match value {
+                Some(value) => command.env(key, value),
+                None => command.env_remove(key),
+            };
+        }
         command
     }
 
