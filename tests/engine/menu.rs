@@ -82,6 +82,33 @@ fn ctrl_c_takes_the_line_away_and_stops_everything() {
     assert_eq!(project.inspect("web")["State"]["Running"], false);
 }
 
+/// The variable that makes it panic is in builds for tests only.
+#[cfg(debug_assertions)]
+#[test]
+fn a_panic_gives_the_terminal_back_and_says_how_to_report_it() {
+    let project = project("panic");
+    project.dco(&["up", "-d", "web"]).ok();
+    for args in ["up", "exec web cat"] {
+        let dco = env!("CARGO_BIN_EXE_dco");
+        let script = format!(
+            "before=$(stty -g); DCO_TEST_PANIC=1 {dco} {args}; echo code $?; \
+             [ \"$before\" = \"$(stty -g)\" ] && echo as before"
+        );
+        let mut command = project.program("sh".as_ref(), &["-c", &script]);
+        command.env("TERM", "xterm-256color");
+        let mut terminal = Terminal::spawn(command);
+        let said = terminal.expect("code 101");
+        let (_, rest) = terminal.end();
+        assert_eq!(rest.trim(), "as before", "{args}: {said}");
+        let told = said.find("`DCO_TEST_PANIC` asks for it").expect(&said);
+        let hint = "hint: report it with the lines above, what you ran, and what `dco version`";
+        assert!(said[told..].contains(hint), "{args}: {said}");
+        let cursor = |sign| said.rfind(sign);
+        let (hidden, shown) = (cursor("\x1b[?25l"), cursor("\x1b[?25h"));
+        assert!(shown.is_some() && shown > hidden, "{args}: {said}");
+    }
+}
+
 #[test]
 fn a_flag_or_a_variable_turns_the_keys_off() {
     for (args, variable) in [("--menu=false", "true"), ("", "0")] {

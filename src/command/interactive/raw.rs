@@ -7,15 +7,22 @@ use rustix::termios::{
     LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp, tcsetattr,
 };
 
+use crate::report;
+
 /// How standard input was, while it is in another mode.
 static ORIGINAL: Mutex<Option<Termios>> = Mutex::new(None);
 
-/// Lets a panic put the terminal back and end the process: nothing is dropped after it.
+/// In a build for tests: the variable that makes dco panic as soon as the terminal is changed.
+#[cfg(debug_assertions)]
+const PANIC: &str = "DCO_TEST_PANIC";
+
+/// Lets a panic put the terminal back, say how to report it, and end the process: nothing is dropped
+/// after it.
 pub fn restore_on_panic() {
     let say = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         restore();
-        say(panic);
+        report::panicked(|| say(panic));
         // What Rust's own programs end with after a panic.
         std::process::exit(101);
     }));
@@ -66,6 +73,10 @@ impl RawMode {
         tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &mode)?;
         if let Ok(mut saved) = ORIGINAL.lock() {
             saved.get_or_insert(original);
+        }
+        #[cfg(debug_assertions)]
+        if std::env::var_os(PANIC).is_some() {
+            panic!("`{PANIC}` asks for it");
         }
         Ok(Self(()))
     }
