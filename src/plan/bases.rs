@@ -82,6 +82,25 @@ fn images(text: &str, build: &ImageBuild) -> BTreeSet<String> {
     images
 }
 
+/// The services whose builds take a service's image, directly or not.
+pub fn standing_on<'b>(bases: &'b Bases, service: &ServiceName) -> BTreeSet<&'b ServiceName> {
+    let mut found: BTreeSet<&ServiceName> = BTreeSet::new();
+    loop {
+        let stands = |own: &BTreeSet<ServiceName>| {
+            own.contains(service) || own.iter().any(|base| found.contains(base))
+        };
+        let more: Vec<&ServiceName> = bases
+            .iter()
+            .filter(|(name, own)| !found.contains(name) && stands(own))
+            .map(|(name, _)| name)
+            .collect();
+        if more.is_empty() {
+            return found;
+        }
+        found.extend(more);
+    }
+}
+
 /// Leaves out what would make a build wait for itself: of a circle, the edge that closes it.
 pub fn acyclic(bases: &Bases) -> Bases {
     fn visit<'b>(
@@ -238,5 +257,24 @@ mod tests {
             edges("d", &[]),
         ];
         assert_eq!(kept, expected.into());
+    }
+
+    #[test]
+    fn what_stands_on_an_image_is_found_through_others() {
+        let bases: Bases = [
+            ("web", &["app"][..]),
+            ("app", &["base"]),
+            ("job", &["base", "tools"]),
+            ("tools", &[]),
+        ]
+        .map(|(name, own)| (name.into(), own.iter().map(|&base| base.into()).collect()))
+        .into();
+        let found = |name: &str| {
+            let found = standing_on(&bases, &name.into());
+            found.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(found("base"), ["app", "job", "web"]);
+        assert_eq!(found("tools"), ["job"]);
+        assert_eq!(found("web"), Vec::<String>::new());
     }
 }

@@ -31,7 +31,8 @@ const ENDING: Duration = Duration::from_secs(30);
 
 /// What a reaction needs a plan for.
 pub trait Hands {
-    /// Builds a service's image and replaces its containers.
+    /// Builds a service's image, and those of running services that stand on it, and replaces their
+    /// containers.
     fn rebuild<'a>(
         &'a self,
         service: &'a ServiceName,

@@ -1,13 +1,18 @@
 //! Carries out what a reaction needs a plan for: a rebuild, a restart.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use futures_util::future::LocalBoxFuture;
 
 use super::Args;
 use crate::command::Context;
+use crate::command::builds::Builds;
 use crate::command::work::{Manner, Quiet, Source as From, Work, waits};
+use crate::convert::BuildOptions;
 use crate::engine::{Engine, labelled};
 use crate::name::ServiceName;
+use crate::plan::bases::standing_on;
 use crate::plan::{self, Dependents, Recreate, RestartPolicy, UpPolicy};
 use crate::project::Project;
 use crate::watch::rule::Replace;
@@ -36,15 +41,26 @@ impl Hands for Plans<'_> {
     ) -> LocalBoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let work = Work::open(self.cx, self.loaded(), waits(self.cx, false)).await?;
+            let options = BuildOptions::default();
+            let builds = Builds::open(self.cx, &work.engine, &work.project, options).await?;
+            let bases = builds.bases();
+            let mut due: BTreeMap<ServiceName, String> = standing_on(&bases, service)
+                .into_iter()
+                .filter(|name| work.runs(name))
+                .map(|name| (name.clone(), format!("image of {service}")))
+                .collect();
+            due.insert(service.clone(), "what is watched".to_owned());
             let policy = UpPolicy {
-                targets: [service.clone()].into(),
+                targets: due.keys().cloned().collect(),
                 recreate: match replace {
                     Replace::Always => Recreate::Force,
                     Replace::IfChanged => Recreate::Diverged,
                 },
                 recreate_dependencies: Recreate::Never,
-                // This image and no other.
-                stale: [(service.clone(), "what is watched".to_owned())].into(),
+                absent_bases: builds.absent(&bases, due.keys()).await?,
+                bases,
+                // These images and no others.
+                stale: due,
                 ..UpPolicy::default()
             };
             let plan = work.plan(|world| plan::up(world, &policy))?;

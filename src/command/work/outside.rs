@@ -51,6 +51,11 @@ fn is_undeclared(edge: &Edge) -> bool {
 }
 
 impl Work<'_> {
+    /// Whether a service has a container that runs.
+    pub(in crate::command) fn runs(&self, name: &ServiceName) -> bool {
+        is_running(&self.observed, name)
+    }
+
     /// Says which services that do not run, and that it leaves alone because they were not named,
     /// a service that it starts is configured with. Naming is the user's: an inferred edge never
     /// starts anything.
@@ -64,7 +69,7 @@ impl Work<'_> {
         let is_left_out = |edge: &&Edge| {
             is_undeclared(edge)
                 && !self.project.services.contains_key(&edge.dependency)
-                && !is_running(&self.observed, &edge.dependency)
+                && !self.runs(&edge.dependency)
         };
         let reading = Reading {
             waits: self.waits,

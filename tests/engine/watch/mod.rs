@@ -250,6 +250,40 @@ services:
 }
 
 #[test]
+fn what_runs_on_an_image_that_is_rebuilt_is_rebuilt_after_it() {
+    let project = Project::new("standing").file("word", "one\n").file(
+        "compose.yaml",
+        "\
+services:
+  app:
+    build: {dockerfile_inline: 'FROM ${COMPOSE_PROJECT_NAME}-base'}
+    init: true
+    stop_grace_period: 0s
+    command: sh -c 'cat /word; exec sleep 600'
+  base:
+    build:
+      dockerfile_inline: |
+        FROM busybox
+        COPY word /word
+    init: true
+    stop_grace_period: 0s
+    command: sleep 600
+    develop: {watch: [{path: ./word, action: rebuild}]}
+",
+    );
+    let _watching = Watching::start(&project, &["watch"]);
+    let says = |word: &str| {
+        until(PATIENCE, word, || {
+            let said = project.dco(&["logs", "--no-log-prefix", "app"]).stdout;
+            (said == word).then_some(())
+        });
+    };
+    says("one\n");
+    project.write("word", "two\n");
+    says("two\n");
+}
+
+#[test]
 fn a_rebuild_is_quiet_and_leaves_no_image_behind_where_that_is_wanted() {
     let project = Project::new("prune")
         .file(
