@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::diagnostic::{Diagnostic, Kind};
 use crate::name::{ContainerId, ImageId, ServiceName};
-use crate::plan::{Action, Cause, Plan, StepId};
+use crate::plan::{Action, Cause, Plan, StepId, with_final_names};
 
 /// What became of one step.
 #[derive(Clone, Debug, PartialEq)]
@@ -116,12 +116,12 @@ impl Report {
     /// and a way back that failed with what it was the way back from.
     pub fn diagnostics(&self, plan: &Plan) -> Vec<Diagnostic> {
         let mut told: Vec<Diagnostic> = Vec::new();
-        let mut stay_down: Vec<&str> = Vec::new();
+        let mut stay_down: Vec<String> = Vec::new();
         for (id, diagnostic) in self.failures() {
             let step = &plan.steps[id.0 as usize - 1];
             if step.cause == Cause::Rollback {
                 stay_down.extend(match &step.action {
-                    Action::Start { container, .. } => Some(container.name()),
+                    Action::Start { container, .. } => Some(with_final_names(container.name())),
                     _ => None,
                 });
                 continue;
@@ -165,7 +165,7 @@ impl Report {
             match action {
                 // That its own containers do not start goes without saying.
                 Action::Start { container, service } if because && !own.contains(service) => {
-                    Some(format!("start {}", container.name()))
+                    Some(format!("start {}", with_final_names(container.name())))
                 }
                 _ => None,
             }

@@ -5,7 +5,7 @@ use super::site::{Site, Subject};
 use crate::diagnostic::{Diagnostic, Kind};
 use crate::engine::{Error, Removal, Until};
 use crate::event::{Event, Resource, Status};
-use crate::plan::{Action, Cause, Plan, Step, Volumes};
+use crate::plan::{Action, Cause, Plan, Step, Volumes, with_final_names};
 
 impl Site<'_> {
     /// Does one step of a plan.
@@ -202,7 +202,8 @@ impl Site<'_> {
 
     /// Says that a call about a resource failed, and makes the diagnostic of it.
     pub(super) fn failed(&self, resource: Resource, error: &Error) -> Diagnostic {
-        let diagnostic = error.diagnostic();
+        let mut diagnostic = error.diagnostic();
+        diagnostic.message = with_final_names(&diagnostic.message);
         self.tools.events.emit(Event::Progress {
             resource,
             status: Status::Error,

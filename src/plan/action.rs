@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::StepId;
 use super::observed::Container;
+use super::temporary::temporary_name;
 use crate::gate::Gate;
 use crate::name::{ContainerId, ServiceName};
 
@@ -273,9 +274,4 @@ impl Replica {
             None => self.name.clone(),
         }
     }
-}
-
-/// `0123456789ab_app-web-1`: the name of a container that takes the place of `old`.
-pub fn temporary_name(old: &ContainerId, name: &str) -> String {
-    format!("{}_{name}", old.get(..12).unwrap_or(old))
 }

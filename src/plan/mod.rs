@@ -24,6 +24,7 @@ mod request;
 mod resources;
 mod sections;
 mod show;
+mod temporary;
 mod up;
 mod wait;
 mod waiting;
@@ -37,6 +38,7 @@ pub use observed::Observed;
 pub use recall::recall;
 pub use request::*;
 pub use resources::diverged_volumes;
+pub use temporary::with_final_names;
 pub use up::up;
 pub use wait::{WAIT, may_end};
 

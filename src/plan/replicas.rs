@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::observed::{Container, State};
-use super::temporary_name;
+use super::temporary::{final_name, temporary_name};
 
 /// The containers of one service, sorted out.
 #[derive(Debug, Default)]
@@ -73,9 +73,5 @@ pub(super) fn is_up(state: State) -> bool {
 
 /// Whether `container` bears a temporary name for `name`: `0123456789ab_app-web-1`.
 pub(super) fn has_temporary_name(container: &Container, name: &str) -> bool {
-    container
-        .name
-        .strip_suffix(name)
-        .and_then(|rest| rest.strip_suffix('_'))
-        .is_some_and(|id| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    final_name(&container.name) == Some(name)
 }

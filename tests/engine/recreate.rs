@@ -1,6 +1,6 @@
 //! Replacing containers: where that fails the old one runs again, and a network is made anew.
 
-use crate::support::Project;
+use crate::support::{Project, free_port};
 
 fn file(version: usize) -> String {
     format!(
@@ -140,4 +140,40 @@ fn a_network_with_another_name_is_joined_and_the_former_left() {
     );
     project.dco(&["plan"]).ok();
     project.dco(&["restart", "web"]).ok();
+}
+
+#[test]
+fn what_failed_is_told_with_the_names_that_containers_keep() {
+    let (port, other) = (free_port(), free_port());
+    let file = |version: usize, port: u16, check: &str| {
+        format!(
+            "\
+x-common: &common
+  image: busybox
+  init: true
+  stop_grace_period: 0s
+  command: sleep 600
+  environment: [VERSION={version}]
+services:
+  holder: {{image: busybox, init: true, stop_grace_period: 0s, command: sleep 600, ports: ['{other}:80']}}
+  web: {{<<: *common, ports: ['{port}:80']}}
+  db: {{<<: *common, healthcheck: {{test: [CMD, '{check}'], interval: 100ms, retries: 1}}}}
+  app: {{<<: *common, depends_on: {{db: {{condition: service_healthy}}}}}}
+"
+        )
+    };
+    let project = Project::new("final").file("compose.yaml", &file(1, port, "true"));
+    project.dco(&["up", "-d", "--no-settle"]).ok();
+    project.write("compose.yaml", &file(2, other, "false"));
+    let said = project.dco(&["up", "-d"]).exits(1).stderr;
+    let name = project.name();
+    for told in [
+        format!("because of this, not done: start {name}-app-1\n"),
+        format!("endpoint {name}-web-1 "),
+    ] {
+        assert!(said.contains(&told), "{told:?} in {said}");
+    }
+    for container in ["web", "db", "app"] {
+        assert!(!said.contains(&format!("_{name}-{container}")), "{said}");
+    }
 }

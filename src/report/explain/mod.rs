@@ -19,17 +19,6 @@ pub fn span(micros: u64) -> String {
     }
 }
 
-/// `app-web-1` where a container is created under the temporary name of one that replaces another.
-fn final_name(what: &str) -> String {
-    let words = what.split(' ').map(|word| match word.split_once('_') {
-        Some((id, name)) if id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
-            name
-        }
-        _ => word,
-    });
-    words.collect::<Vec<_>>().join(" ")
-}
-
 /// A text with blanks up to a width that counts columns, not bytes.
 fn padded(text: &str, width: usize) -> String {
     console::pad_str(text, width, console::Alignment::Left, None).into_owned()
@@ -53,18 +42,6 @@ mod tests {
         assert_eq!(
             spans.map(span).join(", "),
             "< 1 ms, 9 ms, 412 ms, 1.91 s, 10.0 s, 60.0 s, 2 min 5 s"
-        );
-    }
-
-    #[test]
-    fn temporary_names_are_told_as_the_final_ones() {
-        assert_eq!(
-            final_name("rename cc6077044b9e_app_web-1 to app_web-1"),
-            "rename app_web-1 to app_web-1"
-        );
-        assert_eq!(
-            final_name("create network my_default"),
-            "create network my_default"
         );
     }
 }

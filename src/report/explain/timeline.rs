@@ -1,7 +1,8 @@
 //! A run as a bar for every step, on one axis of time. Pure.
 
-use super::{final_name, padded, span};
+use super::{padded, span};
 use crate::history::{Ending, Run, StepOutcome, StepRecord, critical_path};
+use crate::plan::with_final_names;
 use crate::report::Paint;
 use crate::report::units::human_duration;
 
@@ -56,7 +57,7 @@ fn is_shown(step: &StepRecord) -> bool {
 
 /// What a step did, without the project's name, which stands above all of them.
 fn name(step: &StepRecord, project: &str) -> String {
-    let what = final_name(&step.what);
+    let what = with_final_names(&step.what);
     let what = what
         .replace(&format!(" {project}-"), " ")
         .replace(&format!(" {project}_"), " ");
