@@ -183,6 +183,7 @@ fn observed(project: &Project) -> Observed {
             ),
             (label::IMAGE.to_owned(), "sha256:1".to_owned()),
         ]),
+        network_mode: String::new(),
         networks: attachments(service),
         mounts: Vec::new(),
         created: 0,

@@ -259,6 +259,7 @@ pub fn container(found: ContainerSummary) -> Container {
     mounts.sort_by(|a, b| a.destination.cmp(&b.destination));
     // Names of links come as `/other/alias`.
     let names = found.names.unwrap_or_default();
+    let host_config = found.host_config.unwrap_or_default();
     let name = names
         .iter()
         .map(|name| name.trim_start_matches('/'))
@@ -273,6 +274,7 @@ pub fn container(found: ContainerSummary) -> Container {
         exit_code: exit_code(&status),
         health: health(&status),
         image: ImageId::from(found.image_id.unwrap_or_default()),
+        network_mode: host_config.network_mode.unwrap_or_default(),
         networks,
         mounts,
         created: found.created.unwrap_or_default(),

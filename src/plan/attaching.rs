@@ -95,7 +95,9 @@ impl<'a> Up<'a> {
 }
 
 /// The project's networks that bear a name which the file gives to none of them, by their keys.
-fn renamed<'a>(world: &'a World<'a>) -> impl Iterator<Item = (&'a str, &'a observed::Network)> {
+pub(super) fn renamed<'a>(
+    world: &'a World<'a>,
+) -> impl Iterator<Item = (&'a str, &'a observed::Network)> {
     let project = world.project;
     let ours = |there: &&observed::Network| there.labels.get(label::PROJECT) == Some(&project.name);
     let there = world.observed.networks.iter().filter(ours);

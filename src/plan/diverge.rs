@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::Cause;
+use super::attaching::renamed;
 use super::observed::Container;
 use super::request::{Recreate, UpPolicy, World};
 use crate::convert::{Peers, image_volumes, label, resolve};
@@ -69,6 +70,15 @@ impl<'a> Comparison<'a> {
         }
         self.changed_image_volume(service, container)
             .or_else(|| self.missing_mount(service, container))
+            .or_else(|| self.renamed_network(container))
+    }
+
+    /// Whether the network that it was made with has another name by now: Docker 28 starts it only
+    /// while there is one of the former name.
+    fn renamed_network(&self, container: &Container) -> Option<Cause> {
+        let mut renamed = renamed(self.world);
+        let (key, _) = renamed.find(|(_, there)| there.name == container.network_mode)?;
+        Some(Cause::NetworkRenamed(key.to_owned()))
     }
 
     /// Whether an image that it mounts is another by now; Docker Compose 2 leaves no label to tell.

@@ -43,6 +43,8 @@ pub struct Container {
     pub image: ImageId,
     /// All its labels.
     pub labels: BTreeMap<String, String>,
+    /// The network it was made with, or another mode (`host`).
+    pub network_mode: String,
     /// The networks it is attached to.
     pub networks: Vec<Attachment>,
     /// Its mounts.

@@ -105,6 +105,7 @@ mod tests {
             health: None,
             image: "sha256:1".into(),
             labels: labels.map(|(key, value)| (key.to_owned(), value)).into(),
+            network_mode: String::new(),
             networks: Vec::new(),
             mounts: Vec::new(),
             created: 0,

@@ -1,6 +1,6 @@
 //! Networks and volumes: missing, external, changed.
 
-use super::stage::stage;
+use super::stage::{Stage, stage};
 use crate::plan::observed::State;
 
 #[test]
@@ -53,9 +53,36 @@ fn a_network_that_changed_is_rebuilt_around_who_is_on_it() {
     );
 }
 
+fn made_with_another_network(stage: &mut Stage) {
+    for container in &mut stage.observed.containers {
+        container.network_mode = "app_back".into();
+    }
+}
+
+#[test]
+fn what_was_made_with_a_network_that_has_another_name_now_is_made_anew() {
+    let mut stage = stage(&["web"]).running();
+    stage.project.networks.get_mut("default").unwrap().name = "app_new".into();
+    assert_eq!(
+        stage.up(),
+        "\
+#1 create network app_new  (missing)
+#2 create 312d6265772d_app-web-1  (network default has another name)  after #1
+#3 stop app-web-1  (replaced)  after #2
+#4 start 312d6265772d_app-web-1  (replaced)  after #3
+#5 remove app-web-1  (replaced)  after #4
+#6 rename 312d6265772d_app-web-1 to app-web-1  (replaced)  after #5
+#7 remove 312d6265772d_app-web-1  (if #3 #4 fails)
+#8 start app-web-1  (if #3 #4 fails)  after #7
+#9 remove network app_default  (network default has another name)  after #5
+"
+    );
+}
+
 #[test]
 fn a_network_that_has_another_name_now_is_left_and_removed() {
     let mut stage = stage(&["db", "web"]).running();
+    made_with_another_network(&mut stage);
     stage.project.networks.get_mut("default").unwrap().name = "app_new".into();
     stage.service("web").tty = true;
     assert_eq!(
@@ -79,6 +106,7 @@ fn a_network_that_has_another_name_now_is_left_and_removed() {
 #[test]
 fn a_network_of_another_name_stays_while_somebody_else_is_on_it() {
     let mut stage = stage(&["db", "web"]).running();
+    made_with_another_network(&mut stage);
     stage.project.networks.get_mut("default").unwrap().name = "app_new".into();
     stage.project.services.remove("web");
     assert_eq!(

@@ -240,6 +240,8 @@ impl Stage {
             destination: mount.target.clone(),
         });
         let name = container_name(&self.project, &key, service, number);
+        let networks: Vec<Attachment> = networks.collect();
+        let first = networks.first().map(|network| network.name.clone());
         let container = Container {
             id: id_of(&name).into(),
             service: key,
@@ -250,7 +252,8 @@ impl Stage {
             health: None,
             image: format!("sha256:{}", service.image).into(),
             labels: labels.map(|(key, value)| (key.to_owned(), value)).into(),
-            networks: networks.collect(),
+            network_mode: first.unwrap_or_default(),
+            networks,
             mounts: mounts.collect(),
             created: 0,
             name,
