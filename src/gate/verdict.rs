@@ -113,8 +113,9 @@ pub enum Answer {
     Unseen,
 }
 
-/// How long a container without a healthcheck may run before that is told: one that ends at once
-/// has worse to say. Docker Compose looks for the first time after as long.
+/// How long a container without a healthcheck is waited for before that is told: one that ends at
+/// once has worse to say. Docker Compose looks for the first time after as long. Its own age does
+/// not count: Docker 28 takes the time of a start before it sets up the network.
 const FIRST_LOOK: Duration = Duration::from_millis(500);
 
 /// The verdict on a gate after `waited`, over all replicas of the dependency.
@@ -132,7 +133,7 @@ pub fn verdict(
         match of_one(gate, replica) {
             Verdict::Ready => {}
             Verdict::Pending => pending.push(replica),
-            Verdict::Failed(Failure::NoHealthcheck { .. }) if replica.age + waited < FIRST_LOOK => {
+            Verdict::Failed(Failure::NoHealthcheck { .. }) if waited < FIRST_LOOK => {
                 pending.push(replica);
             }
             ended => return ended,
