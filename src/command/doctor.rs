@@ -117,7 +117,8 @@ async fn of_engine(engine: &Engine) -> Vec<Finding> {
     };
     let version = info.server_version.as_deref().unwrap_or("?");
     let mut findings = vec![Finding::ok(format!(
-        "engine {version} answers at {} (API {}.{})",
+        "{} {version} answers at {} (API {}.{})",
+        if ping.podman { "Podman" } else { "engine" },
         engine.endpoint(),
         ping.api.major,
         ping.api.minor
@@ -129,17 +130,31 @@ async fn of_engine(engine: &Engine) -> Vec<Finding> {
             "see the engine's documentation; most projects run without it",
         ));
     }
-    if matches!(engine.endpoint(), Endpoint::Unix(_)) {
+    let is_here = matches!(engine.endpoint(), Endpoint::Unix(_));
+    if is_here {
         findings.extend(disk(&info));
+    }
+    if ping.podman && is_here && !Path::new(SYSTEMD).exists() {
+        findings.push(Finding::warning(
+            "no systemd runs here, and Podman leaves healthchecks to it: nothing gets healthy",
+            "wait for `service_started` instead of `service_healthy`, or use an engine that runs healthchecks itself",
+        ));
     }
     let networks = engine.list_networks(&Filters::new()).await;
     let bridges = networks.map_or(0, |all| {
         let bridge = |driver: &Option<String>| driver.as_deref() == Some("bridge");
         all.iter().filter(|one| bridge(&one.driver)).count()
     });
-    findings.push(pools(bridges, &info));
+    findings.push(match ping.podman {
+        // It takes networks of 256 addresses out of its own large pools.
+        true => Finding::ok(format!("{bridges} networks are in use")),
+        false => pools(bridges, &info),
+    });
     findings
 }
+
+/// There where systemd is who runs everything.
+const SYSTEMD: &str = "/run/systemd/system";
 
 /// Less than this is too little for a build.
 const LITTLE: u64 = 2 << 30;

@@ -117,6 +117,8 @@ pub enum Builder {
     BuildKit,
     /// The engine's builder before BuildKit.
     Classic,
+    /// Podman's, which is spoken to as the classic one is.
+    Podman,
 }
 
 /// What the command line adds to `build:`.
@@ -162,8 +164,8 @@ pub fn image_build(
         return Ok(None);
     };
     let platforms = build_platforms(project, name, around.options.platforms)?;
-    if around.builder == Builder::Classic {
-        refuse_beyond_classic(name, build, &platforms)?;
+    if around.builder != Builder::BuildKit {
+        refuse_beyond_classic(name, build, &platforms, around.builder)?;
     }
     let image = image_name(project, name, service);
     let context = source(project, &build.context);
@@ -285,7 +287,7 @@ fn labels(
             set(label::SERVICE, name);
             set(label::VERSION, &around.stamp.version);
         }
-        Builder::Classic => {
+        Builder::Classic | Builder::Podman => {
             set("com.docker.compose.image.builder", "classic");
         }
     }
@@ -345,6 +347,7 @@ fn refuse_beyond_classic(
     name: &ServiceName,
     build: &Build,
     platforms: &[String],
+    builder: Builder,
 ) -> Result<(), Diagnostic> {
     let beyond = [
         (platforms.len() > 1, "multi-arch build"),
@@ -353,13 +356,19 @@ fn refuse_beyond_classic(
         (!build.ssh.is_empty(), "SSH keys"),
         (!build.secrets.is_empty(), "secrets"),
     ];
-    match beyond.iter().find(|(asked, _)| *asked) {
-        None => Ok(()),
-        Some((_, what)) => Err(Diagnostic::error(format!(
+    let Some((_, what)) = beyond.iter().find(|(asked, _)| *asked) else {
+        return Ok(());
+    };
+    Err(match builder {
+        Builder::Podman => Diagnostic::error(format!(
+            "service `{name}`: builds through Podman's Docker-compatible API don't support {what}"
+        ))
+        .hint("build it with `podman build`, and name the result with `image:`"),
+        _ => Diagnostic::error(format!(
             "service `{name}`: the classic builder doesn't support {what}, \
              set DOCKER_BUILDKIT=1 to use BuildKit"
-        ))),
-    }
+        )),
+    })
 }
 
 #[cfg(test)]
@@ -540,17 +549,25 @@ mod tests {
             ssh: vec![SshKey::default()],
             ..Build::default()
         });
-        let around = BuildSurroundings {
-            options: &BuildOptions::default(),
-            builder: Builder::Classic,
-            proxy: &Mapping::new(),
-            stamp: &Stamp::default(),
+        let refused = |builder| {
+            let around = BuildSurroundings {
+                options: &BuildOptions::default(),
+                builder,
+                proxy: &Mapping::new(),
+                stamp: &Stamp::default(),
+            };
+            let error = image_build(&project, &"web".into(), &around);
+            error.unwrap_err().to_string()
         };
-        let error = image_build(&project, &"web".into(), &around).unwrap_err();
         assert_eq!(
-            error.to_string(),
+            refused(Builder::Classic),
             "error: service `web`: the classic builder doesn't support SSH keys, \
              set DOCKER_BUILDKIT=1 to use BuildKit"
+        );
+        assert_eq!(
+            refused(Builder::Podman),
+            "error: service `web`: builds through Podman's Docker-compatible API don't support SSH keys\n\
+             hint: build it with `podman build`, and name the result with `image:`"
         );
     }
 }

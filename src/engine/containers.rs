@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::Engine;
 use super::error::{Error, Result};
+use super::podman;
 use super::transport::{Call, broken};
 
 /// Filters of a list or of events: `label` → `["com.docker.compose.project=app"]`.
@@ -41,19 +42,6 @@ pub enum Started {
 fn runs(state: ContainerSummaryStateEnum) -> bool {
     use ContainerSummaryStateEnum::{PAUSED, RESTARTING, RUNNING};
     matches!(state, RUNNING | PAUSED | RESTARTING)
-}
-
-/// Podman's words for a container that ends and one that has ended, in Docker's.
-fn mend_state(container: &mut Value) {
-    let state = match container.get_mut("State") {
-        Some(Value::Object(state)) => state.get_mut("Status"),
-        state => state,
-    };
-    if let Some(Value::String(word)) = state
-        && word == "stopped"
-    {
-        *word = "exited".to_owned();
-    }
 }
 
 /// Which containers a list names.
@@ -165,8 +153,8 @@ impl Engine {
         let name = call.name();
         let mut answer: Value = self.transport.json(call).await?;
         match &mut answer {
-            Value::Array(containers) => containers.iter_mut().for_each(mend_state),
-            container => mend_state(container),
+            Value::Array(containers) => containers.iter_mut().for_each(podman::listed),
+            container => podman::inspected(container),
         }
         serde_json::from_value(answer).map_err(|cause| Error::Unexpected {
             call: name,
@@ -299,7 +287,11 @@ impl Engine {
         }
         let call = call.document(&ContainerConfig::default())?;
         let answer: bollard::models::IdResponse = self.transport.json(call).await?;
-        Ok(answer.id)
+        Ok(match answer.id.contains(':') {
+            true => answer.id,
+            // Podman leaves the algorithm out.
+            false => format!("sha256:{}", answer.id),
+        })
     }
 
     /// A container's whole file system, as a tar that is read as it comes.
@@ -308,31 +300,5 @@ impl Engine {
         let name = call.name();
         let response = self.transport.call(call).await?;
         Ok(super::streams::Bytes::new(name, response.into_body()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn podmans_states_are_said_in_dockers_words() {
-        let mended = |mut container: Value| {
-            mend_state(&mut container);
-            container.to_string()
-        };
-        let json = |text: &str| serde_json::from_str(text).unwrap();
-        assert_eq!(
-            mended(json(r#"{"State":"stopped"}"#)),
-            r#"{"State":"exited"}"#
-        );
-        assert_eq!(
-            mended(json(r#"{"State":{"Status":"stopped","ExitCode":3}}"#)),
-            r#"{"State":{"Status":"exited","ExitCode":3}}"#
-        );
-        assert_eq!(
-            mended(json(r#"{"State":"running"}"#)),
-            r#"{"State":"running"}"#
-        );
     }
 }

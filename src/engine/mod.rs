@@ -18,6 +18,7 @@ mod images;
 mod logins;
 mod networks;
 mod observe;
+mod podman;
 pub mod probe;
 mod registry;
 mod room;

@@ -40,7 +40,6 @@ const PLAIN: &[(&str, &str)] = &[
     ("group_add", "/HostConfig/GroupAdd"),
     ("healthcheck", "/Healthcheck"),
     ("hostname", "/Hostname"),
-    ("image", "/Image"),
     ("init", "/HostConfig/Init"),
     ("ipc", "/HostConfig/IpcMode"),
     ("logging.driver", "/HostConfig/LogConfig/Type"),
@@ -76,6 +75,10 @@ pub fn changes(compared: &Compared<'_>) -> Vec<FieldChange> {
             changes.extend(compared.one(field, old, new));
         }
     }
+    let (old, new) = compared.both("/Image");
+    if old.map(bare_name) != new.map(bare_name) {
+        changes.extend(compared.one("image", old, new));
+    }
     for (field, pointer) in OWN {
         let (old, new) = compared.both(pointer);
         let set = |value: &&Value| **value != "no";
@@ -98,6 +101,15 @@ pub fn changes(compared: &Compared<'_>) -> Vec<FieldChange> {
     changes.extend(compared.maps("volumes", compared.volumes()));
     changes.sort_by(|a, b| a.field.cmp(&b.field));
     changes
+}
+
+/// An image's name without what an engine adds to it: Podman says `localhost/web:latest` for `web`.
+fn bare_name(image: &Value) -> &str {
+    let name = image.as_str().unwrap_or_default();
+    let name = name.strip_suffix(":latest").unwrap_or(name);
+    let added = ["docker.io/library/", "docker.io/", "localhost/"];
+    let bare = added.iter().find_map(|added| name.strip_prefix(added));
+    bare.unwrap_or(name)
 }
 
 type Texts = BTreeMap<String, String>;

@@ -15,7 +15,9 @@ use super::work::{Manner, Source, Work, waits};
 use super::{Context, Words};
 use crate::convert::{Afterwards, Aliases, Stdin as Attached, label};
 use crate::diagnostic::Diagnostic;
-use crate::engine::{Attach, Engine, Framing, Removal, Until, Which, container, labelled};
+use crate::engine::{
+    Attach, Engine, Framing, Removal, Result as EngineResult, Until, Which, container, labelled,
+};
 use crate::execute::{Interrupts, OneOff, Report, run_hook};
 use crate::name::ServiceName;
 use crate::plan::{self, Action, Plan};
@@ -243,11 +245,17 @@ impl Front<'_> {
 
     async fn start(&self) -> Result<()> {
         let started = self.engine.start_container(self.id).await;
-        if started.is_err() && self.rm {
+        self.or_remove(started).await?;
+        Ok(())
+    }
+
+    /// What came of a step before the start; where it failed, nobody else removes the container.
+    /// Podman finds out at the attach already that a program is not there.
+    async fn or_remove<T>(&self, result: EngineResult<T>) -> EngineResult<T> {
+        if result.is_err() && self.rm {
             remove(self.engine, self.id).await;
         }
-        started?;
-        Ok(())
+        result
     }
 
     /// Runs the service's `post_start` hooks.
@@ -284,7 +292,8 @@ impl Front<'_> {
             detach_keys: keys,
         };
         let framing = Framing::of_tty(self.terminal);
-        let streams = self.engine.attach(self.id, framing, &how).await?;
+        let attached = self.engine.attach(self.id, framing, &how).await;
+        let streams = self.or_remove(attached).await?;
         // Begun before the start, so that no end is too early to be seen.
         let until = match self.rm {
             true => Until::Removed,

@@ -77,9 +77,11 @@ async fn follow(engine: &Engine, job: &Job<'_>, call: Call) -> Result<ImageId, F
             (job.say)(line);
         }
         if let Some(error) = message.error_detail {
+            let text = error.message.or(message.error).unwrap_or_default();
             return Err(Failure::Build {
                 service: job.build.service.clone(),
-                message: error.message.or(message.error).unwrap_or_default(),
+                // Podman's ends with lines of nothing.
+                message: text.trim_end().to_owned(),
                 code: error.code.filter(|code| *code != 0).unwrap_or(1),
                 spot: None,
                 output: Vec::new(),

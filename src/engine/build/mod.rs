@@ -183,7 +183,7 @@ impl Spot {
 }
 
 impl Engine {
-    /// Who builds here: BuildKit, unless `DOCKER_BUILDKIT` says otherwise or the engine has none.
+    /// Who builds here: BuildKit, unless `DOCKER_BUILDKIT` says otherwise or the engine is Podman.
     ///
     /// # Errors
     ///
@@ -195,7 +195,8 @@ impl Engine {
             Some(_) => false,
         };
         let podman = self.ping().await?.podman;
-        Ok(match wanted && !podman {
+        Ok(match wanted {
+            _ if podman => Builder::Podman,
             true => Builder::BuildKit,
             false => Builder::Classic,
         })
@@ -212,7 +213,7 @@ impl Engine {
         }
         match by {
             Builder::BuildKit => solve::build(self, job).await,
-            Builder::Classic => classic::build(self, job).await,
+            Builder::Classic | Builder::Podman => classic::build(self, job).await,
         }
     }
 }

@@ -96,7 +96,13 @@ async fn image(engine: &Engine) -> Option<String> {
 
 /// The first of them by the order of [`WITH_SHELL`].
 fn choose(tags: &[String]) -> Option<String> {
-    let is = |name: &str, tag: &str| tag.split_once(':').is_some_and(|(own, _)| own == name);
+    let is = |name: &str, tag: &str| {
+        // Podman says where a name is from.
+        let known = ["docker.io/library/", "localhost/"];
+        let bare = known.iter().find_map(|from| tag.strip_prefix(from));
+        let own = bare.unwrap_or(tag).split_once(':');
+        own.is_some_and(|(own, _)| own == name)
+    };
     let mut names = WITH_SHELL.iter();
     names.find_map(|name| tags.iter().find(|tag| is(name, tag)).cloned())
 }
@@ -113,5 +119,7 @@ mod tests {
         let found = tags(&["<none>:<none>", "app-web:latest", "postgres:16"]);
         assert_eq!(choose(&found).as_deref(), Some("postgres:16"));
         assert_eq!(choose(&tags(&["app-web:latest"])), None);
+        let found = tags(&["localhost/app/web:1", "localhost/busybox:latest"]);
+        assert_eq!(choose(&found).as_deref(), Some("localhost/busybox:latest"));
     }
 }
