@@ -52,9 +52,9 @@ test-engine:
 	$(ENGINE) $(CARGO) test --locked --test engine
 
 .PHONY: test-engines
-test-engines: ## the engine tests on every engine that is there; writes the README's table (TESTS="exec:: logs::" for some)
+test-engines: ## the engine tests on every engine that is there; writes the README's table (ENGINES="podman ssh", TESTS="exec:: logs::" for some)
 	@$(IMAGES) $(TEST_IMAGES)
-	PEERS=$(PEERS) scripts/test-engines.sh $(TESTS)
+	PEERS=$(PEERS) IMAGES="$(TEST_IMAGES)" ENGINES="$(ENGINES)" scripts/test-engines.sh $(TESTS)
 
 .PHONY: release
 release:

@@ -3,73 +3,146 @@
 #
 #   scripts/test-engines.sh [TEST…]     only these tests, on each; nothing is written then
 #
-# The engines are those that ENGINES names, one `NAME=DOCKER_HOST` a line; by default the one that
-# answers, a Docker 28 below PEERS (`engine-28/start`), and Podman where it is installed. What an
-# engine lacks is left out by name (tests/support/capability.rs); nothing else may fail.
+# ENGINES names the engines, by default all of these; a row of the table is what that one's last
+# run gave:
+#   docker      the one that answers, or Debian's
+#   docker-28   a Docker 28 below PEERS (`engine-28/start`), where it is
+#   podman      Podman, where it is installed, by a service of its own
+#   ssh         `docker` again, behind an sshd of its own: a connection for each command, no more
+#   NAME=HOST   any other, by its DOCKER_HOST
+# IMAGES are what the tests name: an engine that lacks one gets it from the first.
+#
+# What an engine lacks is left out by name (tests/support/capability.rs); nothing else may fail.
+# What this starts it also ends.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 unset RUST_BACKTRACE
 peers=${PEERS:-/opt/peers}
-results=target/engines
+results=$PWD/target/engines
+scratch=$(mktemp -d)
+tests=("$@")
+status=0
 mkdir -p "$results"
+
+# at_end COMMAND: run before this script ends, however it does; the last given first.
+ends=()
+at_end() { ends=("$1" "${ends[@]}"); }
+# shellcheck disable=SC2317 # the trap calls it
+end() {
+  local command
+  for command in "${ends[@]}"; do eval "$command"; done
+}
+at_end "rm -rf '$scratch'"
+trap end EXIT
+trap 'exit 130' INT TERM
+
+fail() {
+  printf 'error: %s\n' "$1" >&2
+  status=1
+}
+
+# answers HOST: whether an engine does.
+answers() { timeout 20 docker -H "$1" version >/dev/null 2>&1; }
+
+# provide HOST: the images that the tests name, where that engine lacks them.
+provide() {
+  local image
+  for image in ${IMAGES:-}; do
+    docker -H "$1" image inspect "$image" >/dev/null 2>&1 && continue
+    echo "$image is copied to $1" >&2
+    docker -H "$first" save "$image" | docker -H "$1" load >/dev/null || fail "$image: not copied to $1"
+  done
+}
 
 # run NAME COMMAND…: the tests in the environment that COMMAND makes.
 run() {
   local name=$1
   shift
+  local log=$results/$name.log
   echo "--- $name" >&2
-  "$@" cargo test --locked --test engine -- "${tests[@]}" 2>&1 | tee "$results/$name.log"
-  [[ ${PIPESTATUS[0]} = 0 ]]
+  "$@" cargo test --locked --test engine -- "${tests[@]}" 2>&1 | tee "$log"
+  ((PIPESTATUS[0] == 0)) || fail "$name: see $log"
+  ((${#tests[@]})) || row "$name" "${remark:-}" >"$results/$name.row"
 }
 
-# row NAME: a line of the table.
+# row NAME REMARK: a line of the table.
 row() {
-  local log=$results/$1.log passed failed left reasons engine
+  local log=$results/$1.log engine passed failed left reasons
+  engine=$(grep -ao 'engine of these tests: .*' "$log" | head -1 | cut -d' ' -f5-)
   passed=$(sed -n 's/^test result: .* \([0-9]*\) passed.*/\1/p' "$log" | tail -1)
   failed=$(sed -n 's/^test result: .* \([0-9]*\) failed.*/\1/p' "$log" | tail -1)
-  left=$(grep -o 'left out on [^:]*: [^:]*::[^ ]*:' "$log" | sort -u | wc -l)
-  reasons=$(sed -n 's/.*left out on [^:]*: [^ ]*: \(.*\)/\1/p' "$log" | sort | uniq -c |
-    sort -rn | awk '{n=$1; $1=""; printf "%s%s (%s)", sep, substr($0, 2), n; sep=", "}')
-  engine=$(cat "$results/$1.engine")
-  echo "| $engine | $((${passed:-0} - left)) | $left${reasons:+: $reasons} | ${failed:-?} |"
+  grep -ao 'left out on .*' "$log" | sort -u >"$results/$1.left-out"
+  left=$(wc -l <"$results/$1.left-out")
+  reasons=$(sed 's/.*: //' "$results/$1.left-out" | sort | uniq -c | sort -k1,1nr -k2 |
+    awk '{n=$1; $1=""; printf "%s%s (%s)", sep, substr($0, 2), n; sep=", "}')
+  echo "| ${engine:-$1, which gave no name}$2 | $((${passed:-0} - left)) | $left${reasons:+: $reasons} | ${failed:-not ended} |"
 }
 
-tests=("$@")
-status=0
-names=()
-one() {
-  names+=("$1")
-  run "$@" || status=1
-  grep -o 'engine of these tests: .*' "$results/$1.log" | head -1 | cut -d' ' -f5- >"$results/$1.engine"
+first=$(scripts/engine.sh) || exit 1
+
+engine_docker() { run docker env "DOCKER_HOST=$first"; }
+
+engine_docker_28() {
+  local start=$peers/engine-28/start host
+  [[ -x $start ]] || { echo "docker-28: no $start" >&2; return; }
+  host=unix:///tmp/engine-28/docker.sock
+  answers "$host" || at_end "'$start' --stop"
+  host=$("$start" | sed -n 's/^DOCKER_HOST=//p')
+  [[ -n $host ]] || { fail "docker-28 does not start"; return; }
+  provide "$host"
+  run docker-28 "$start"
 }
 
-if [[ -n ${ENGINES:-} ]]; then
-  while IFS='=' read -r name host; do
-    one "$name" env "DOCKER_HOST=$host"
-  done <<<"$ENGINES"
-else
-  one docker scripts/engine.sh
-  [[ ! -x $peers/engine-28/start ]] || one docker-28 "$peers/engine-28/start"
-  if command -v podman >/dev/null; then
-    socket=$(mktemp -d)/podman.sock
-    podman system service -t 0 "unix://$socket" &
-    service=$!
-    trap 'kill "$service"' EXIT
-    until [[ -S $socket ]]; do sleep 0.1; done
-    one podman env "DOCKER_HOST=unix://$socket"
-  fi
-fi
+engine_podman() {
+  command -v podman >/dev/null || { echo 'podman: not installed' >&2; return; }
+  local host=unix://$scratch/podman.sock tries=0
+  # The tests' registries are on loopback and speak HTTP, which Docker allows there by itself.
+  {
+    cat /etc/containers/registries.conf 2>/dev/null
+    printf '[[registry]]\nlocation = "127.0.0.1"\ninsecure = true\n'
+  } >"$scratch/registries.conf"
+  CONTAINERS_REGISTRIES_CONF=$scratch/registries.conf podman system service -t 0 "$host" >"$results/podman-service.log" 2>&1 &
+  at_end "kill $!"
+  until answers "$host"; do
+    ((++tries < 30)) || { fail "podman does not start: see $results/podman-service.log"; return; }
+    sleep 0.5
+  done
+  provide "$host"
+  run podman env "DOCKER_HOST=$host"
+}
 
-table=$(
-  echo '| engine | passed | left out | failed |'
-  echo '|---|---|---|---|'
-  for name in "${names[@]}"; do row "$name"; done
-)
-echo "$table"
-if [[ ${#tests[@]} = 0 ]]; then
+engine_ssh() {
+  local folder=$scratch/ssh callers accepted remark
+  mkdir "$folder"
+  remark=' behind ssh'
+  run ssh env "DOCKER_HOST=$first" scripts/sshd "$folder"
+  callers=$(sort -u "$folder/callers" | wc -l)
+  accepted=$(grep -c 'Accepted publickey' "$folder/log")
+  echo "ssh: $callers commands made $accepted connections" >&2
+  ((accepted <= callers)) || fail "ssh: more connections than commands"
+}
+
+for engine in ${ENGINES:-docker docker-28 podman ssh}; do
+  case $engine in
+    *=*) host=${engine#*=} && provide "$host" && run "${engine%%=*}" env "DOCKER_HOST=$host" ;;
+    docker) engine_docker ;;
+    docker-28) engine_docker_28 ;;
+    podman) engine_podman ;;
+    ssh) engine_ssh ;;
+    *) fail "ENGINES: no engine is called $engine" ;;
+  esac
+done
+
+if ((${#tests[@]} == 0)); then
+  table=$(
+    echo '| engine | passed | left out | failed |'
+    echo '|---|---|---|---|'
+    for engine in docker docker-28 podman ssh; do cat "$results/$engine.row" 2>/dev/null; done
+  )
+  echo "$table"
   awk -v table="$table" '
     /<!-- engines -->/ { print; print table; skip = 1; next }
     /<!-- end of engines -->/ { skip = 0 }
-    !skip { print }' README.md >"$results/README.md" && cp "$results/README.md" README.md
+    !skip { print }' README.md >"$scratch/README.md" && cp "$scratch/README.md" README.md
 fi
 exit "$status"

@@ -5,7 +5,6 @@ use std::process::Stdio;
 use serde_json::json;
 
 use super::exec::{container, project};
-use crate::support::capability::{Capability, needs};
 use crate::support::{PATIENCE, engine, until};
 
 /// A container whose main process is a shell with a terminal.
@@ -15,9 +14,6 @@ fn shell() -> serde_json::Value {
 
 #[test]
 fn a_terminal_is_sized_typed_at_and_left_with_the_keys() {
-    if !needs(Capability::Terminals) {
-        return;
-    }
     let project = project("attach");
     let id = container(&project, "web", shell());
     let mut terminal = project.terminal(&["attach", "--detach-keys", "ctrl-x,q", "web"]);

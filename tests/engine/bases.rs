@@ -1,5 +1,6 @@
 //! Builds that stand on each other's images, on platforms, and on keys of this machine.
 
+use crate::support::capability::{Capability, needs};
 use crate::support::{Project, engine};
 
 /// `app` stands on what `base` builds, and no line but the Dockerfile says so; `base` never runs.
@@ -79,6 +80,9 @@ fn what_stands_on_an_image_that_is_built_anew_is_built_anew() {
 
 #[test]
 fn platforms_that_cannot_be_built_are_refused_before_anything_is_done() {
+    if !needs(Capability::BuildKit) {
+        return;
+    }
     let project = Project::new("bases-platforms").file(
         "compose.yaml",
         "services:
@@ -126,6 +130,9 @@ assert base64.b64decode(open('/key.pub').read().split()[1]) in answer, answer
 
 #[test]
 fn a_file_of_a_key_serves_as_the_agent_of_a_build() {
+    if !needs(Capability::BuildKit) {
+        return;
+    }
     let keys = concat!(env!("CARGO_MANIFEST_DIR"), "/src/engine/build/testdata");
     let read = |name: &str| std::fs::read_to_string(format!("{keys}/{name}")).expect(name);
     let project = Project::new("bases-ssh")

@@ -1,6 +1,7 @@
 //! Projects that cannot work: said with file, line and column before anything of theirs starts.
 
 use crate::support::Project;
+use crate::support::capability::{Capability, needs};
 
 #[test]
 fn a_command_in_one_list_item_is_refused_with_its_place_and_the_line_to_write() {
@@ -23,6 +24,9 @@ hint: write `command: sleep 600`";
 
 #[test]
 fn a_dependent_is_started_when_the_port_of_its_environment_listens() {
+    if !needs(Capability::Names) {
+        return;
+    }
     let project = Project::new("inferred").file(
         "compose.yaml",
         "\
@@ -107,6 +111,9 @@ hint: add `x-dco: {wait: [\"db:5432\"]}` to `web`
 
 #[test]
 fn a_dependency_that_never_gets_healthy_shows_its_own_words() {
+    if !needs(Capability::Healthchecks) {
+        return;
+    }
     let project = Project::new("sick").file(
         "compose.yaml",
         "\

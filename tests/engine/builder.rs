@@ -86,8 +86,7 @@ fn image(id: &ImageId) -> Value {
 
 /// What `cat` says in a container of the image.
 fn run(id: &ImageId, script: &str) -> String {
-    let mut command = std::process::Command::new("docker");
-    command.args([
+    let mut command = engine::docker(&[
         "run",
         "--rm",
         "--network=none",

@@ -14,6 +14,7 @@ use std::sync::Mutex;
 use regex::Regex;
 
 use crate::support::Project;
+use crate::support::capability::{Capability, needs};
 
 /// As many projects are brought up at once: most of the time they wait.
 const AT_ONCE: usize = 4;
@@ -159,12 +160,38 @@ fn copy(from: &Path, project: &Project, into: &str, words: &Words) {
     }
 }
 
+/// Whether a case needs an engine that runs healthchecks.
+fn has_healthcheck(case: &Path) -> bool {
+    let text = fs::read_to_string(case.join("compose.yaml")).unwrap();
+    text.contains("healthcheck:")
+}
+
 #[test]
 fn every_broken_project_gives_its_rule_its_place_and_its_mend() {
+    let (_, others) = parted("broken");
+    all_give_their_cards(others);
+}
+
+#[test]
+fn a_broken_project_with_a_healthcheck_gives_its_rule_too() {
+    if !needs(Capability::Healthchecks) {
+        return;
+    }
+    let (with, _) = parted("broken");
+    all_give_their_cards(with);
+}
+
+/// The cases of a folder, those with a healthcheck and the others.
+fn parted(folder: &str) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let cases = cases(folder);
+    assert!(cases.len() >= 20, "{} cases", cases.len());
+    cases.into_iter().partition(|case| has_healthcheck(case))
+}
+
+#[track_caller]
+fn all_give_their_cards(mut cases: Vec<PathBuf>) {
     let bless = std::env::var_os("BLESS").is_some();
     let only = std::env::var("CASE").unwrap_or_default();
-    let mut cases = cases("broken");
-    let count = cases.len();
     cases.retain(|case| case.to_string_lossy().contains(&only));
     let stage = Stage::set();
     let wrong = each(&cases, |case| {
@@ -182,13 +209,26 @@ fn every_broken_project_gives_its_rule_its_place_and_its_mend() {
     });
     let wrong: Vec<String> = wrong.into_iter().flatten().collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(count >= 20, "{count} cases");
 }
 
 #[test]
 fn a_healthy_project_gives_no_card() {
-    let cases = cases("healthy");
-    let wrong = each(&cases, |case| {
+    let (_, others) = parted("healthy");
+    none_gives_a_card(&others);
+}
+
+#[test]
+fn a_healthy_project_with_a_healthcheck_gives_none_either() {
+    if !needs(Capability::Healthchecks) {
+        return;
+    }
+    let (with, _) = parted("healthy");
+    none_gives_a_card(&with);
+}
+
+#[track_caller]
+fn none_gives_a_card(cases: &[PathBuf]) {
+    let wrong = each(cases, |case| {
         let project = Project::new("healthy");
         copy(case, &project, "", &[]);
         let up = project.dco(&["up", "-d"]);
@@ -201,5 +241,4 @@ fn a_healthy_project_gives_no_card() {
     });
     let wrong: Vec<String> = wrong.into_iter().flatten().collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(cases.len() >= 20, "{} cases", cases.len());
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::support::capability::{Capability, needs};
 use crate::support::{PATIENCE, Project, http, until};
 
 /// An example in a project of its own, published on whatever ports are free.
@@ -75,6 +76,9 @@ fn node_and_redis_count_pass_their_tests_and_reload() {
 
 #[test]
 fn the_web_stack_migrates_first_and_shares_requests_out_to_its_replicas() {
+    if !needs(Capability::Healthchecks) {
+        return;
+    }
     let project = example("web-stack");
     project.dco(&["up", "-d"]).ok();
     let at = ("proxy", 80);

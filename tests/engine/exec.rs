@@ -5,7 +5,6 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 
-use crate::support::capability::{Capability, needs};
 use crate::support::{PATIENCE, Project, engine, until};
 
 /// A project whose containers the test makes itself.
@@ -296,9 +295,6 @@ fn a_terminal_hands_every_key_over_and_is_put_back() {
 
 #[test]
 fn a_window_that_changes_is_told_to_the_program() {
-    if !needs(Capability::Terminals) {
-        return;
-    }
     let project = project("exec");
     web(&project, "busybox");
     let script = "trap 'stty size' WINCH; echo ready; while :; do sleep 0.1; done";

@@ -6,6 +6,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use crate::support::Project;
+use crate::support::capability::{Capability, needs};
 
 fn file(debug: u32, password: &str) -> String {
     format!(
@@ -85,6 +86,9 @@ fn a_replaced_container_is_told_by_its_fields_with_and_without_memory() {
 
 #[test]
 fn why_and_timeline_tell_the_last_up() {
+    if !needs(Capability::ShortNames) {
+        return;
+    }
     let project = Project::new("why").file("compose.yaml", &file(0, "old"));
     let none = project.dco(&["why", "web"]).ok();
     assert_eq!(

@@ -179,7 +179,7 @@ fn images_top_and_volumes_show_what_containers_use() {
 
 #[test]
 fn wait_ends_as_the_container_does_and_events_tell_of_it() {
-    if !needs(Capability::Events) {
+    if !needs(Capability::PastEvents) {
         return;
     }
     let (project, web, _) = stack("wait");

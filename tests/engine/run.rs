@@ -72,7 +72,7 @@ fn dependencies_are_healthy_first_and_the_code_and_outputs_are_the_commands() {
 
 #[test]
 fn options_change_the_container() {
-    if !needs(Capability::DockersWords) {
+    if !needs(Capability::Requests) {
         return;
     }
     let project = project()
@@ -167,7 +167,7 @@ fn options_change_the_container() {
 
 #[test]
 fn the_services_ports_aliases_and_a_name_are_given_where_asked_for() {
-    if !needs(Capability::DockersWords) {
+    if !needs(Capability::Requests) {
         return;
     }
     let project = project();

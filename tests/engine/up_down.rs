@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::capability::{Capability, needs};
-use crate::support::{Project, until};
+use crate::support::{Project, engine, until};
 
 const TWO: &str = "\
 services:
@@ -164,9 +163,6 @@ fn replicas_come_and_go() {
 
 #[test]
 fn two_that_ignore_sigterm_come_down_together() {
-    if !needs(Capability::Concurrency) {
-        return;
-    }
     let stubborn = concat!(
         "    image: busybox\n",
         "    command: [sh, -c, \"trap '' TERM; while :; do sleep 1; done\"]\n",
@@ -210,8 +206,7 @@ secrets:
     project.dco(&["up", "-d"]).ok();
     let inspected = project.inspect("app");
     let id = inspected["Id"].as_str().unwrap();
-    let seen = std::process::Command::new("docker")
-        .args(["exec", id, "cat", "/seen"])
+    let seen = engine::docker(&["exec", id, "cat", "/seen"])
         .output()
         .unwrap();
     assert_eq!(String::from_utf8_lossy(&seen.stdout), "hello-s3cret440\n");

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::support::capability::{Capability, needs};
 use crate::support::proxy::Recorder;
 use crate::support::{PATIENCE, Project, Terminal, engine, until};
 
@@ -257,6 +258,9 @@ const WEB: &str = "services:\n  web:\n    image: busybox\n    init: true\n    co
 
 #[test]
 fn a_service_that_runs_or_did_its_task_passes_a_strict_wait() {
+    if !needs(Capability::Healthchecks) {
+        return;
+    }
     ends(WEB, 0);
     ends(&WEB.replace("sleep 600", "'true'"), 0);
     ends(

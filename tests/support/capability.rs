@@ -1,30 +1,36 @@
-//! What an engine may lack. A test that needs it is left out where it is missing, and says so by
-//! its name: `make test-engines` counts these, and the README's table is made of them.
+//! What an engine may lack. Each is asked for, of the engine itself and once: no name of an engine
+//! decides. A test that needs what is missing is left out, and says so by its name: `make
+//! test-engines` counts these, and the README's table is made of them.
 
+use std::collections::BTreeMap;
 use std::io::Write;
-use std::sync::OnceLock;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
 
 use super::engine;
 
 /// Something that not every engine has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Capability {
     /// BuildKit, by the interface that dco speaks to it.
     BuildKit,
     /// The first builder with Docker's words and exit codes.
     ClassicBuilder,
-    /// Events that can be asked for by their containers' labels.
-    Events,
-    /// Healthchecks that run by themselves, without systemd.
+    /// Events that can be asked for when they are over.
+    PastEvents,
+    /// Healthchecks that run by themselves.
     Healthchecks,
-    /// Terminals whose size can be set, and that can be left with keys.
-    Terminals,
     /// Names of images without a registry, shown as they were given.
     ShortNames,
-    /// Requests that are shown again as they were made, and Docker's words for refusals.
-    DockersWords,
-    /// Calls that do not wait for each other.
-    Concurrency,
+    /// Requests that are shown again as they were made.
+    Requests,
+    /// A refusal of API versions that the engine does not speak.
+    ApiVersions,
+    /// Services that find each other by their names.
+    Names,
     /// Builds with contexts beside the first.
     NamedContexts,
 }
@@ -35,14 +41,112 @@ impl Capability {
         match self {
             Self::BuildKit => "no BuildKit",
             Self::ClassicBuilder => "a builder of its own instead of Docker's",
-            Self::Events => "no events by label",
-            Self::Healthchecks => "healthchecks only with systemd",
-            Self::Terminals => "terminals without a size or detach keys",
+            Self::PastEvents => "no events of the past",
+            Self::Healthchecks => "healthchecks that nobody runs",
             Self::ShortNames => "image names always with a registry",
-            Self::DockersWords => "other words for what was asked and refused",
-            Self::Concurrency => "calls that wait for each other",
+            Self::Requests => "requests not shown as they were made",
+            Self::ApiVersions => "any API version taken",
+            Self::Names => "no names between containers",
             Self::NamedContexts => "a builder that knows no named contexts",
         }
+    }
+
+    /// Asks the engine.
+    fn is_there(self) -> bool {
+        match self {
+            Self::BuildKit => engine::upgrades("/session", "h2c"),
+            Self::ClassicBuilder => {
+                let mut build = engine::docker(&["build", "--force-rm", "-"]);
+                build.env("DOCKER_BUILDKIT", "0").stdin(Stdio::piped());
+                let build = build.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+                let mut build = build.expect("docker");
+                let mut file = build.stdin.take().expect("its input");
+                file.write_all(b"FROM busybox\nRUN exit 3\n")
+                    .expect("a Dockerfile");
+                drop(file);
+                let said = build.wait_with_output().expect("its end").stderr;
+                String::from_utf8_lossy(&said).contains("returned a non-zero code: 3")
+            }
+            Self::PastEvents => {
+                let _probe = Probe::run(json!({"Cmd": ["true"]}));
+                let past = engine::bytes("/events?since=1m&until=0s");
+                String::from_utf8_lossy(&past).contains("\"create\"")
+            }
+            Self::Healthchecks => {
+                let every = Duration::from_millis(100).as_nanos() as u64;
+                let health = json!({"Test": ["CMD", "true"], "Interval": every});
+                let probe = Probe::run(json!({"Cmd": ["sleep", "60"], "Healthcheck": health}));
+                let begun = Instant::now();
+                let healthy = || probe.inspect()["State"]["Health"]["Status"] == "healthy";
+                while !healthy() && begun.elapsed() < LONG {
+                    std::thread::sleep(super::LOOK);
+                }
+                healthy()
+            }
+            Self::ShortNames => {
+                let probe = Probe::run(json!({"Cmd": ["true"]}));
+                probe.inspect()["Config"]["Image"] == "busybox"
+            }
+            Self::Requests => {
+                let asked = json!({"CapAdd": ["CAP_NET_RAW"]});
+                let probe = Probe::run(json!({"Cmd": ["true"], "HostConfig": asked}));
+                probe.inspect()["HostConfig"]["CapAdd"] == asked["CapAdd"]
+            }
+            Self::ApiVersions => engine::call("GET", "/v1.999/info").status == 400,
+            Self::Names => {
+                let name = format!("dcot-names-{}", std::process::id());
+                let body = json!({"Name": name}).to_string();
+                let made = engine::send("POST", "/networks/create", &body);
+                assert_eq!(made.status, 201, "{}", made.body);
+                let own = json!({"EndpointsConfig": {&name: {"Aliases": ["probe"]}}});
+                let probe = Probe::run(json!({
+                    "Cmd": ["sh", "-c", "for i in 1 2 3 4 5; do nslookup probe && exit; sleep 0.2; done; exit 1"],
+                    "HostConfig": {"NetworkMode": name},
+                    "NetworkingConfig": own,
+                }));
+                let ended = engine::call("POST", &format!("/containers/{}/wait", probe.0));
+                drop(probe);
+                engine::call("DELETE", &format!("/networks/{name}"));
+                ended.body["StatusCode"] == 0
+            }
+            // No engine tells its BuildKit's version: the first with API 1.42 brought one of 2022.
+            Self::NamedContexts => {
+                let api = engine::get("/version")["ApiVersion"].clone();
+                let minor = api.as_str().and_then(|api| api.strip_prefix("1."));
+                let minor: u32 = minor.and_then(|minor| minor.parse().ok()).unwrap_or(0);
+                has(Self::BuildKit) && minor >= 42
+            }
+        }
+    }
+}
+
+/// As long as an engine may take to show what it has.
+const LONG: Duration = Duration::from_secs(10);
+
+/// A container that an engine is asked by; dropped, it is removed.
+struct Probe(String);
+
+impl Probe {
+    /// Makes one of `busybox` and starts it.
+    fn run(mut body: Value) -> Self {
+        body["Image"] = "busybox".into();
+        let made = engine::send("POST", "/containers/create", &body.to_string());
+        let id = made.body["Id"].as_str();
+        let id = id.unwrap_or_else(|| panic!("no probe: {}", made.body));
+        let probe = Self(id.to_owned());
+        let started = engine::call("POST", &format!("/containers/{id}/start"));
+        assert!(started.status < 400, "no probe: {}", started.body);
+        probe
+    }
+
+    fn inspect(&self) -> Value {
+        engine::get(&format!("/containers/{}/json", self.0))
+    }
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        engine::call("DELETE", &format!("/containers/{}?force=1&v=1", self.0));
     }
 }
 
@@ -67,28 +171,27 @@ pub fn engine_name() -> &'static str {
 /// Whether the engine has it.
 #[must_use]
 pub fn has(capability: Capability) -> bool {
-    let engine = engine_name();
-    match capability {
-        // Later engines bring a builder of 2022 or later.
-        Capability::NamedContexts => {
-            !engine.starts_with("Podman") && !engine.starts_with("Docker 20.")
-        }
-        // Docker's have all else; of Podman's this holds up to 4.3.
-        _ => !engine.starts_with("Podman"),
-    }
+    static ASKED: Mutex<BTreeMap<Capability, Arc<OnceLock<bool>>>> = Mutex::new(BTreeMap::new());
+    let answer = ASKED
+        .lock()
+        .expect("nobody panics with it")
+        .entry(capability)
+        .or_default()
+        .clone();
+    *answer.get_or_init(|| capability.is_there())
 }
 
 /// Whether the engine has what a test needs; where not, it says so, and the test returns.
 #[must_use]
 pub fn needs(capability: Capability) -> bool {
-    if has(capability) {
-        return true;
+    let is_there = has(capability);
+    if !is_there {
+        let engine = engine_name();
+        let thread = std::thread::current();
+        let test = thread.name().unwrap_or_default();
+        let words = capability.words();
+        // Not by a macro: what those print is kept from who looks on.
+        let _ = writeln!(std::io::stderr(), "left out on {engine}: {test}: {words}");
     }
-    let engine = engine_name();
-    let thread = std::thread::current();
-    let test = thread.name().unwrap_or_default();
-    let words = capability.words();
-    // Not by a macro: what those print is kept from who looks on.
-    let _ = writeln!(std::io::stderr(), "left out on {engine}: {test}: {words}");
-    false
+    is_there
 }

@@ -8,12 +8,20 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// Where the engine listens, as `DOCKER_HOST` spells it.
+/// Where the engine listens, as `DOCKER_HOST` spells it; where that is a way through something else
+/// (`scripts/sshd`), `DCO_TEST_ENGINE` says it.
 pub fn host() -> String {
-    std::env::var("DOCKER_HOST")
-        .ok()
-        .filter(|host| !host.is_empty())
+    let set = |name| std::env::var(name).ok().filter(|host| !host.is_empty());
+    set("DCO_TEST_ENGINE")
+        .or_else(|| set("DOCKER_HOST"))
         .unwrap_or_else(|| "unix:///var/run/docker.sock".to_owned())
+}
+
+/// The docker CLI, on that engine.
+pub fn docker(args: &[&str]) -> std::process::Command {
+    let mut command = std::process::Command::new("docker");
+    command.args(["-H", &host()]).args(args);
+    command
 }
 
 /// An answer of the engine.
@@ -77,6 +85,21 @@ fn exchange(host: &str, method: &str, path: &str, body: &str) -> std::io::Result
         }
     }
     Ok(raw)
+}
+
+/// Whether the engine makes the connection of a POST another protocol's.
+#[track_caller]
+pub fn upgrades(path: &str, protocol: &str) -> bool {
+    let host = host();
+    let socket = host.strip_prefix("unix://").expect("a socket");
+    let mut stream = UnixStream::connect(socket).expect("an engine");
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: engine\r\nConnection: Upgrade\r\nUpgrade: {protocol}\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).expect("a request");
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).expect("a status");
+    status == *b"HTTP/1.1 101"
 }
 
 /// The bytes that the engine answers to a GET: an archive, say.

@@ -61,9 +61,7 @@ impl Stage {
     /// Writes into the volumes.
     fn fill(&self) {
         let script = "for at in /anonymous /named; do echo kept > $at/kept; done";
-        let status = std::process::Command::new("docker")
-            .args(["exec", &self.first(), "sh", "-c", script])
-            .status();
+        let status = engine::docker(&["exec", &self.first(), "sh", "-c", script]).status();
         assert!(status.expect("docker").success());
     }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::support::capability::{Capability, needs};
 use crate::support::proxy::Recorder;
 use crate::support::watching::{Watching, started_at};
 use crate::support::{PATIENCE, Project, until};
@@ -134,6 +135,9 @@ const WORK: &str = "while [ ! -e /tmp/end ]; do sleep 0.1; done";
 
 #[test]
 fn nothing_is_restarted_under_somebodys_hands_nor_what_is_done() {
+    if !needs(Capability::Healthchecks) {
+        return;
+    }
     let project = Project::new("hands").file(
         "compose.yaml",
         "\
