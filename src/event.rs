@@ -102,6 +102,8 @@ pub enum Event {
         /// One line, without its newline.
         line: String,
     },
+    /// What BuildKit says of a build, as a line of JSON.
+    BuildStatus(String),
     /// A line of the output of a hook that runs in a container of its own.
     HookOutput {
         /// The service whose hook it is.

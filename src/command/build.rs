@@ -9,7 +9,7 @@ use futures_util::stream::FuturesUnordered;
 
 use super::builds::Builds;
 use super::image_run::ImageRun;
-use super::{Context, bake};
+use super::{Context, Globals, bake};
 use crate::convert::{BuildOptions, Output, Platforms};
 use crate::diagnostic::Diagnostic;
 use crate::event::{Event, Resource, Status};
@@ -95,9 +95,19 @@ struct Ignored {
     no_rm: bool,
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     parallel: Option<String>,
-    /// Plain is what a build's output is; the flag before the verb decides about the rest.
+    /// The same as before the verb: [`with_progress`].
     #[arg(long, hide = true)]
     progress: Option<String>,
+}
+
+/// The flags before the verb, with the `--progress` that stands behind `build`.
+pub(super) fn with_progress(mut globals: Globals, matches: &clap::ArgMatches) -> Globals {
+    if let Some(("build", build)) = matches.subcommand()
+        && let Some(progress) = build.get_one::<String>("progress")
+    {
+        globals.progress = Some(progress.clone());
+    }
+    globals
 }
 
 fn bytes(text: &str) -> Result<i64, String> {

@@ -12,7 +12,8 @@ use crate::convert::{
 };
 use crate::diagnostic::Diagnostic;
 use crate::engine::{
-    BindMount, BuildFailure, BuildJob, BuildNumbers, Engine, Error, Recipes, recipe, steps,
+    BindMount, BuildFailure, BuildForm, BuildJob, BuildNumbers, Engine, Error, Recipes, recipe,
+    steps,
 };
 use crate::event::{Event, Events};
 use crate::name::{ImageId, ServiceName};
@@ -32,6 +33,7 @@ pub(super) struct Builds<'a> {
     proxy: Mapping,
     stamp: Stamp,
     numbers: BuildNumbers,
+    form: BuildForm,
     recipes: Option<Recipes>,
     /// Whether the builder's output is gone from the screen when a build ends.
     output_vanishes: bool,
@@ -51,8 +53,13 @@ impl<'a> Builds<'a> {
         project: &'a Project,
         options: BuildOptions,
     ) -> anyhow::Result<Self> {
+        let by = engine.builder(cx.env.get("DOCKER_BUILDKIT")).await?;
         Ok(Self {
-            by: engine.builder(cx.env.get("DOCKER_BUILDKIT")).await?,
+            form: match (cx.style().progress, by) {
+                (ProgressMode::Json, Builder::BuildKit) => BuildForm::Raw,
+                _ => BuildForm::Plain,
+            },
+            by,
             proxy: proxy_variables(&proxies(cx), &engine.endpoint().to_string()),
             stamp: Fingerprints::choose(cx)?.version(),
             recipes: cx.state_dir().map(|state| Recipes::below(&state)),
@@ -133,14 +140,18 @@ impl<'a> Builds<'a> {
                 last.pop_front();
             }
             drop(last);
-            self.events.emit(Event::BuildOutput {
-                service: name.clone(),
-                line,
+            self.events.emit(match self.form {
+                BuildForm::Plain => Event::BuildOutput {
+                    service: name.clone(),
+                    line,
+                },
+                BuildForm::Raw => Event::BuildStatus(line),
             });
         };
         let job = BuildJob {
             build: &build,
             numbers: &self.numbers,
+            form: self.form,
             say: &say,
         };
         let built = self.engine.build_image(&job, self.by).await;

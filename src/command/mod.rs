@@ -296,6 +296,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     let verb = matches.subcommand_name().unwrap_or_default();
     let result = Globals::from_arg_matches(&matches)
         .map_err(anyhow::Error::from)
+        .map(|globals| build::with_progress(globals, &matches))
         .and_then(|globals| Context::new(globals, invocation.identity, verb));
     let cx = match result {
         Ok(cx) => cx,

@@ -32,8 +32,8 @@ use std::sync::Arc;
 
 pub use archive::{PathStat, Unpack};
 pub use build::{
-    BindMount, Failure as BuildFailure, Job as BuildJob, Numbers as BuildNumbers, Recipes, recipe,
-    steps,
+    BindMount, Failure as BuildFailure, Form as BuildForm, Job as BuildJob,
+    Numbers as BuildNumbers, Recipes, recipe, steps,
 };
 pub use config::{ConfigFile, DockerConfig, Proxy};
 pub use containers::{Commit, Filters, Removal, Started, Until, Waiting, Which, labelled};

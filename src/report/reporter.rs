@@ -164,6 +164,11 @@ impl Voice {
             }
         }
         let text = match (self.mode, &self.live, event) {
+            // Where Compose has it, beside its own lines on standard error.
+            (_, _, Event::BuildStatus(line)) => {
+                let _ = writeln!(super::stdout(), "{line}");
+                None
+            }
             (ProgressMode::Json, _, event) => Some(json(event, self.dry_run)),
             (_, _, Event::Diagnostic(diagnostic)) => Some(diagnostic.render(self.colours)),
             (ProgressMode::Quiet, ..) => None,

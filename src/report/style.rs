@@ -117,7 +117,8 @@ fn progress_mode(asked: Option<&str>, ansi: Ansi, is_terminal: bool) -> Result<P
         ("tty", _) => ProgressMode::Tty,
         ("plain", Ansi::Always) => bail!("can't use --progress plain while ANSI support is forced"),
         ("plain", _) => ProgressMode::Plain,
-        ("json", _) => ProgressMode::Json,
+        // As buildx calls it.
+        ("json" | "rawjson", _) => ProgressMode::Json,
         ("quiet" | "none", _) => ProgressMode::Quiet,
         (other, _) => bail!("unsupported --progress value {other:?}"),
     })

@@ -1,6 +1,6 @@
 //! `dco build`.
 
-use crate::support::capability::{Capability, needs};
+use crate::support::capability::{Capability, has, needs};
 use crate::support::{Project, engine};
 
 const COMPOSE: &str = "services:
@@ -161,6 +161,65 @@ fn what_a_builder_said_last_outlives_the_live_tree() {
     assert!(after.contains("the last of its words"), "{screen}");
     let piped = project.dco(&["up", "-d"]).exits(1);
     assert!(!piped.stderr.contains("output:"), "{}", piped.stderr);
+}
+
+#[test]
+fn raw_progress_is_buildkits_own_on_standard_output() {
+    if !needs(Capability::BuildKit) {
+        return;
+    }
+    let project = project("raw");
+    for args in [
+        ["--progress", "json", "build", "web"],
+        ["build", "--progress", "rawjson", "web"],
+    ] {
+        let done = project.dco(&args).ok();
+        let lines = done.stdout.lines().map(serde_json::from_str);
+        let lines: Vec<serde_json::Value> = lines.collect::<Result<_, _>>().expect("JSON");
+        let steps = lines.iter().flat_map(|line| line["vertexes"].as_array());
+        let names: Vec<&str> = steps
+            .flatten()
+            .filter_map(|step| step["name"].as_str())
+            .collect();
+        assert!(
+            names.contains(&"[web 2/2] RUN echo hello bar > /greeting"),
+            "{names:?}"
+        );
+        assert!(
+            done.stderr.contains(r#""status":"Done","text":"Built""#),
+            "{}",
+            done.stderr
+        );
+    }
+}
+
+#[test]
+fn a_builder_that_knows_no_named_contexts_says_so() {
+    if !needs(Capability::BuildKit) {
+        return;
+    }
+    let project = Project::new("contexts")
+        .file(
+            "compose.yaml",
+            "services:\n  web:\n    build: {context: ., additional_contexts: {other: ./other}}\n",
+        )
+        .file("other/file", "there")
+        .file(
+            "Dockerfile",
+            "FROM busybox\nCOPY --from=other file /\nRUN cat /file\n",
+        );
+    let done = project.dco(&["build"]);
+    if has(Capability::NamedContexts) {
+        assert!(done.ok().stdout.contains(" there\n"));
+        return;
+    }
+    let failed = done.exits(1);
+    for said in [
+        "unsupported frontend capability moby.buildkit.frontend.contexts",
+        "hint: this engine's builder is older than additional contexts",
+    ] {
+        assert!(failed.stderr.contains(said), "{}", failed.stderr);
+    }
 }
 
 #[test]

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use dco::convert::{BuildOptions, BuildSurroundings, Builder, Stamp, image_build};
-use dco::engine::{BuildFailure, BuildJob, BuildNumbers, DockerConfig, Engine, Selection};
+use dco::engine::{
+    BuildFailure, BuildForm, BuildJob, BuildNumbers, DockerConfig, Engine, Selection,
+};
 use dco::name::ImageId;
 use dco::project::{Build, FileObject, FileReference, Mapping, Project as Model, Service};
 use serde_json::Value;
@@ -70,6 +72,7 @@ fn build(model: &Model, by: Builder) -> (Result<ImageId, BuildFailure>, String) 
         let job = BuildJob {
             build: &build,
             numbers: &BuildNumbers::default(),
+            form: BuildForm::Plain,
             say: &say,
         };
         engine.build_image(&job, by).await

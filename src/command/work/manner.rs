@@ -57,7 +57,7 @@ impl Quiet {
                 Event::Progress { resource, .. } => {
                     self.pulls && matches!(resource, Resource::Layer { .. })
                 }
-                Event::BuildOutput { .. } => self.builds,
+                Event::BuildOutput { .. } | Event::BuildStatus(_) => self.builds,
                 _ => false,
             };
             if !hushed {

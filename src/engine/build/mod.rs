@@ -7,6 +7,7 @@ mod filesync;
 mod grpc;
 mod inputs;
 mod key;
+mod raw;
 mod session;
 mod solve;
 mod transcript;
@@ -29,14 +30,28 @@ use crate::convert::{Builder, ImageBuild};
 use crate::diagnostic::{Diagnostic, Place, SourceFile};
 use crate::name::{ImageId, ServiceName};
 
+/// What the Dockerfile frontend has to be able to do for contexts beside the first.
+const NAMED_CONTEXTS: &str = "moby.buildkit.frontend.contexts";
+
 /// One build that is wanted.
 pub struct Job<'a> {
     /// What is built.
     pub build: &'a ImageBuild,
     /// Numbers the steps of all builds of a command.
     pub numbers: &'a Numbers,
+    /// In which form BuildKit's progress is said.
+    pub form: Form,
     /// Takes each line of the builder's output.
     pub say: &'a (dyn Fn(String) + Sync),
+}
+
+/// A form of BuildKit's progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Lines for people.
+    Plain,
+    /// Each status as JSON.
+    Raw,
 }
 
 /// Why a build failed.
@@ -154,7 +169,12 @@ impl Failure {
                     text.push_str("\n    ");
                     text.push_str(line.trim_end());
                 }
-                let diagnostic = Diagnostic::error(text);
+                let mut diagnostic = Diagnostic::error(text);
+                if message.contains(NAMED_CONTEXTS) {
+                    diagnostic = diagnostic.hint(
+                        "this engine's builder is older than additional contexts: `# syntax=docker/dockerfile:1` as the Dockerfile's first line has a newer one fetched",
+                    );
+                }
                 match spot.as_deref().and_then(Spot::place) {
                     Some(place) => diagnostic.at(place),
                     None => diagnostic,

@@ -21,7 +21,7 @@ use super::wire::{
     CacheEntry, CacheOptions, ErrorSource, SolveRequest, SolveResponse, StatusRequest,
     StatusResponse,
 };
-use super::{Failure, Job, Spot};
+use super::{Failure, Form, Job, NAMED_CONTEXTS, Spot, raw};
 use crate::convert::{Cache, Dockerfile, ImageBuild, Pull, Source};
 use crate::engine::Engine;
 use crate::engine::error::Error;
@@ -62,8 +62,10 @@ pub(super) async fn build(engine: &Engine, job: &Job<'_>) -> Result<ImageId, Fai
         () = connections => unreachable!("it waits for ever"),
     };
     if status.code != 0 {
-        for line in transcript.failure(&status.message) {
-            (job.say)(line);
+        if job.form == Form::Plain {
+            for line in transcript.failure(&status.message) {
+                (job.say)(line);
+            }
         }
         return Err(failure(job.build, &status));
     }
@@ -126,6 +128,10 @@ fn plan(build: &ImageBuild) -> Result<(Offers, HashMap<String, String>), Failure
             }
         };
         told.insert(format!("context:{name}"), value);
+    }
+    if !build.contexts.is_empty() {
+        // A frontend that does not know them says so; else it would build without.
+        told.insert("frontend.caps".into(), format!("{NAMED_CONTEXTS}+forward"));
     }
     match &build.dockerfile {
         Dockerfile::InContext(name) => {
@@ -338,9 +344,11 @@ async fn watch(
     let path = "/moby.buildkit.v1.Control/Status";
     let (_, mut receiver) = call(control, path, &request).await?;
     while let Some(status) = receiver.next::<StatusResponse>().await? {
-        for line in transcript.take(status) {
-            (job.say)(line);
-        }
+        let lines = match job.form {
+            Form::Plain => transcript.take(status),
+            Form::Raw => Vec::from_iter(raw::line(&job.build.service, &status)),
+        };
+        lines.into_iter().for_each(job.say);
     }
     Ok(())
 }

@@ -227,7 +227,7 @@ fn command_of(name: &str) -> &str {
 }
 
 /// `[internal] load` → `[web internal] load`; `exporting` → `[web] exporting`.
-fn named(service: &str, name: &str) -> String {
+pub(super) fn named(service: &str, name: &str) -> String {
     match name.strip_prefix('[') {
         Some(rest) => format!("[{service} {rest}"),
         None => format!("[{service}] {name}"),
@@ -272,10 +272,9 @@ mod tests {
         Vertex {
             digest: name.to_owned(),
             name: name.to_owned(),
-            cached: false,
             started,
             completed,
-            error: String::new(),
+            ..Vertex::default()
         }
     }
 
@@ -284,6 +283,7 @@ mod tests {
             vertex: name.to_owned(),
             timestamp: at(after),
             msg: text.as_bytes().to_vec(),
+            ..VertexLog::default()
         }
     }
 
@@ -302,9 +302,9 @@ mod tests {
                 id: "transferring dockerfile:".into(),
                 vertex: load.into(),
                 current: 1234,
-                total: 0,
                 started: at(0),
                 completed: at(30),
+                ..VertexStatus::default()
             }],
             logs: vec![log(run, 185, "hel"), log(run, 186, "lo\nnext\r\n")],
             ..StatusResponse::default()

@@ -75,6 +75,8 @@ pub struct StatusResponse {
 pub(super) struct Vertex {
     #[prost(string, tag = "1")]
     pub(super) digest: String,
+    #[prost(string, repeated, tag = "2")]
+    pub(super) inputs: Vec<String>,
     #[prost(string, tag = "3")]
     pub(super) name: String,
     #[prost(bool, tag = "4")]
@@ -94,10 +96,14 @@ pub(super) struct VertexStatus {
     pub(super) id: String,
     #[prost(string, tag = "2")]
     pub(super) vertex: String,
+    #[prost(string, tag = "3")]
+    pub(super) name: String,
     #[prost(int64, tag = "4")]
     pub(super) current: i64,
     #[prost(int64, tag = "5")]
     pub(super) total: i64,
+    #[prost(message, optional, tag = "6")]
+    pub(super) timestamp: Option<Timestamp>,
     #[prost(message, optional, tag = "7")]
     pub(super) started: Option<Timestamp>,
     #[prost(message, optional, tag = "8")]
@@ -111,6 +117,9 @@ pub(super) struct VertexLog {
     pub(super) vertex: String,
     #[prost(message, optional, tag = "2")]
     pub(super) timestamp: Option<Timestamp>,
+    /// 1 for standard output, 2 for standard error.
+    #[prost(int64, tag = "3")]
+    pub(super) stream: i64,
     #[prost(bytes = "vec", tag = "4")]
     pub(super) msg: Vec<u8>,
 }
@@ -118,8 +127,16 @@ pub(super) struct VertexLog {
 /// What the frontend found questionable.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct VertexWarning {
+    #[prost(string, tag = "1")]
+    pub(super) vertex: String,
+    #[prost(int64, tag = "2")]
+    pub(super) level: i64,
     #[prost(bytes = "vec", tag = "3")]
     pub(super) short: Vec<u8>,
+    #[prost(bytes = "vec", repeated, tag = "4")]
+    pub(super) detail: Vec<Vec<u8>>,
+    #[prost(string, tag = "5")]
+    pub(super) url: String,
 }
 
 /// `google.protobuf.Timestamp`.

@@ -61,6 +61,7 @@ pub fn json(event: &Event, dry_run: bool) -> String {
         }
         Event::Note(text) => put("text", text.clone().into()),
         Event::Diagnostic(diagnostic) => return failure(diagnostic),
+        Event::BuildStatus(line) => return line.clone(),
     }
     Value::Object(fields).to_string()
 }

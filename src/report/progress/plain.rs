@@ -50,7 +50,7 @@ pub fn plain(event: &Event, wording: Wording, dry_run: bool) -> Option<String> {
             elapsed,
         } => still_waiting(dependent, target, *elapsed),
         Event::Note(text) => text.clone(),
-        Event::HookSaid { .. } | Event::Diagnostic(_) => return None,
+        Event::BuildStatus(_) | Event::HookSaid { .. } | Event::Diagnostic(_) => return None,
     };
     Some(text)
 }

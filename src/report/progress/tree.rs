@@ -124,7 +124,8 @@ impl Tree {
                 task.output
                     .push_back(console::strip_ansi_codes(line).into_owned());
             }
-            Event::HookOutput { .. }
+            Event::BuildStatus(_)
+            | Event::HookOutput { .. }
             | Event::HookSaid { .. }
             | Event::Note(_)
             | Event::Diagnostic(_)
