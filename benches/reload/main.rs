@@ -1,10 +1,13 @@
-//! How fast a saved file is live: dco beside Docker Compose and the engine's own calls, interleaved.
+//! How fast a saved file is live: dco beside Docker Compose and the engine's own calls, interleaved;
+//! and what a watch of a large tree costs.
 //!
 //! The environment names the programs: `DCO_BIN`, and `PEER_2` for Docker Compose 2.40 (it may be
 //! absent). `--runs N` for another number than 50. Needs root: what a container sees is read
 //! through `/proc`, so that looking takes no time of the engine's.
 
 #![allow(clippy::print_stdout, reason = "a table on stdout is what it is for")]
+
+mod start;
 
 use std::fs;
 use std::io::{Read, Write};
@@ -209,7 +212,9 @@ fn main() {
         }
     }
     let program = |variable: &str| std::env::var_os(variable).map(PathBuf::from);
-    let dco = Watched::start("dco", &program("DCO_BIN").expect("DCO_BIN names dco"));
+    let dco = program("DCO_BIN").expect("DCO_BIN names dco");
+    start::measure(&dco, runs);
+    let dco = Watched::start("dco", &dco);
     let peer = program("PEER_2").map(|program| Watched::start("peer", &program));
     let all: Vec<&Watched> = [Some(&dco), peer.as_ref()].into_iter().flatten().collect();
 
