@@ -7,6 +7,8 @@
 
 #![allow(clippy::print_stdout, reason = "a table on stdout is what it is for")]
 
+mod context;
+mod figures;
 mod floor;
 mod planning;
 mod scenarios;

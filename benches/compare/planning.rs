@@ -15,7 +15,7 @@ use dco::plan::{self, Hashes, Observed, Plan, Recreate, UpPolicy, World};
 use dco::project::{Network, Project, Service, Volume};
 
 use crate::Row;
-use crate::scenarios::median;
+use crate::figures::median;
 
 /// A plan of a thousand services may take this many milliseconds.
 const MOST: f64 = 30.0;

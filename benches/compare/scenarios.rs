@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
+use crate::figures::{Figures, within};
 use crate::floor::{Floor, Order};
-use crate::subject::{Run, Subject};
+use crate::subject::Subject;
 use crate::{Bench, Row};
 
 /// Runs every wanted scenario and hands its row over as it is done.
@@ -39,6 +40,9 @@ pub fn all(bench: &Bench, row: &mut dyn FnMut(Row)) {
     });
     run("settling after a chain of 5", &|name| {
         vec![bench.settling(name)]
+    });
+    run("up -d again, 2,000 files of context", &|name| {
+        vec![bench.context(name)]
     });
     run("running 60: up -d again", &|name| {
         bench.running(name, 60, &["up", "-d"], Some(("≤ 0.25 of 2.40", 0.25)))
@@ -104,97 +108,14 @@ fn sleepers(count: usize, order: Order) -> String {
     text
 }
 
-pub fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    match values.len() {
-        0 => None,
-        n if n % 2 == 1 => Some(values[middle]),
-        _ => Some(f64::midpoint(values[middle - 1], values[middle])),
-    }
-}
-
-fn ratio(over: &[f64], under: &[f64]) -> Option<f64> {
-    median(over.iter().zip(under).map(|(a, b)| a / b).collect())
-}
-
-/// Whether the median of paired differences is at most `most` milliseconds, in words with the
-/// interval that holds it with 95 %.
-fn within(words: &str, mut differences: Vec<f64>, most: f64) -> (String, bool) {
-    differences.sort_by(f64::total_cmp);
-    // The order statistics that hold the median, by the normal approximation.
-    let n = differences.len() as f64;
-    let reach = (1.96 * n.sqrt() / 2.0).ceil() as usize;
-    let middle = differences.len() / 2;
-    let low = differences[middle.saturating_sub(reach)];
-    let high = differences[(middle + reach).min(differences.len() - 1)];
-    let difference = median(differences).unwrap_or(f64::NAN);
-    (
-        format!("{words}: {difference:.0} [{low:.0}, {high:.0}]"),
-        difference <= most,
-    )
-}
-
-/// Runs of the subjects, and of the floor, in turn.
-#[derive(Default)]
-struct Figures {
-    wall: [Vec<f64>; 4],
-    memory: [Vec<f64>; 3],
-}
-
-impl Figures {
-    fn add(&mut self, subject: usize, run: Run) {
-        self.wall[subject].push(run.wall);
-        self.memory[subject].push(run.memory);
-    }
-
-    fn time(&self, name: &str, target: Option<(&str, f64)>) -> Row {
-        let ratios = [
-            ratio(&self.wall[0], &self.wall[1]),
-            ratio(&self.wall[0], &self.wall[3]),
-        ];
-        Row {
-            name: format!("{name} (ms)"),
-            medians: [0, 1, 2, 3].map(|subject| median(self.wall[subject].clone())),
-            ratios,
-            target: target.map(|(text, most)| {
-                let against = if text.contains("floor") {
-                    ratios[1]
-                } else {
-                    ratios[0]
-                };
-                (text.to_owned(), against.is_some_and(|ratio| ratio <= most))
-            }),
-        }
-    }
-
-    fn peak(&self, name: &str) -> Row {
-        let ratio = ratio(&self.memory[0], &self.memory[1]);
-        Row {
-            name: format!("{name} (peak MiB)"),
-            medians: [
-                median(self.memory[0].clone()),
-                median(self.memory[1].clone()),
-                median(self.memory[2].clone()),
-                None,
-            ],
-            ratios: [ratio, None],
-            target: Some((
-                "≤ 0.25 of 2.40".into(),
-                ratio.is_some_and(|ratio| ratio <= 0.25),
-            )),
-        }
-    }
-}
-
 /// A project in a folder of its own, with what takes it down again.
-struct Project<'a> {
+pub struct Project<'a> {
     folder: tempfile::TempDir,
     cleaner: &'a Subject,
 }
 
 impl Project<'_> {
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.folder.path()
     }
 }
@@ -214,7 +135,7 @@ impl Bench {
             .filter_map(|(index, subject)| Some((index, subject?)))
     }
 
-    fn project(&self, text: &str) -> Project<'_> {
+    pub fn project(&self, text: &str) -> Project<'_> {
         let folder = tempfile::Builder::new()
             .prefix("dcobench")
             .tempdir()
