@@ -6,28 +6,46 @@ use crate::support::capability::{Capability, needs};
 use crate::support::proxy::Recorder;
 use crate::support::{PATIENCE, Project, Terminal, engine, until};
 
-/// Says at its start whether the database that opens late is open.
-const LATE: &str = "\
+/// A database that opens once `opens`, a program's lines, are done, and a service that says at its
+/// start whether it is open; each with further lines of its own.
+fn database(opens: &str, db: &[&str], web: &[&str]) -> String {
+    let more = |lines: &[&str]| -> String {
+        let lines = lines.iter();
+        lines.map(|line| format!("    {line}\n")).collect()
+    };
+    let opens: String = (opens.lines())
+        .map(|line| format!("        {line}\n"))
+        .collect();
+    let (db, web) = (more(db), more(web));
+    format!(
+        "\
 services:
   db:
     image: python:3
     init: true
-    command:
+{db}    command:
       - python3
       - -c
       - |
-        import socket, time
-        time.sleep(1)
-        server = socket.create_server(('', 5432))
+        import os, socket, sys, time
+{opens}        server = socket.create_server(('', 5432))
         while True:
             server.accept()[0].close()
   web:
     image: busybox
     init: true
-    depends_on: [db]
-    environment: {DB_HOST: db, DB_PORT: '5432'}
-    command: sh -c 'nc -w 1 db 5432 </dev/null && echo open || echo refused; exec sleep 600'
-";
+{web}    command: sh -c 'nc -w 1 db 5432 </dev/null && echo open || echo refused; exec sleep 600'
+"
+    )
+}
+
+/// How a service is told of the database.
+const ADDRESS: &str = "environment: {DB_HOST: db, DB_PORT: '5432'}";
+
+/// A database that opens a second after its start.
+fn late(web: &[&str]) -> String {
+    database("time.sleep(1)", &[], web)
+}
 
 /// What the containers of a service have said so far.
 fn said(project: &Project, service: &str) -> Vec<String> {
@@ -47,7 +65,7 @@ fn all_open(project: &Project, count: usize, after: &str) {
 
 #[test]
 fn every_verb_that_starts_something_waits() {
-    let project = Project::new("verbs").file("compose.yaml", LATE);
+    let project = Project::new("verbs").file("compose.yaml", &late(&["depends_on: [db]", ADDRESS]));
     project.dco(&["up", "-d", "--no-settle"]).ok();
     all_open(&project, 1, "up");
     project.dco(&["restart", "-t", "0"]).ok();
@@ -71,12 +89,8 @@ fn every_verb_that_starts_something_waits() {
 
 #[test]
 fn a_service_that_was_not_named_is_waited_for_where_it_runs_and_never_started() {
-    let wished = LATE.replace(
-        "environment: {DB_HOST: db, DB_PORT: '5432'}",
-        "x-dco: {infer: false, wait: ['db:5432']}",
-    );
-    let wished = wished.replace("    depends_on: [db]\n", "");
-    let inferred = LATE.replace("    depends_on: [db]\n", "");
+    let wished = late(&["x-dco: {infer: false, wait: ['db:5432']}"]);
+    let inferred = late(&[ADDRESS]);
     for (file, because) in [
         (inferred, "DB_HOST, compose.yaml:17"),
         (wished, "x-dco.wait, compose.yaml:17"),
@@ -318,50 +332,27 @@ services:
     assert!(!shown(80).contains("READY"));
 }
 
-/// A database that fails at its first start and opens a second after its next one.
+/// Fails at its first start, and goes on a second after its next one.
 const ONCE: &str = "\
-services:
-  db:
-    image: python:3
-    init: true
-    restart: on-failure
-    volumes: [seen:/seen]
-    command:
-      - python3
-      - -c
-      - |
-        import os, socket, sys, time
-        try:
-            os.mkdir('/seen/first')
-        except FileExistsError:
-            time.sleep(1)
-        else:
-            time.sleep(0.5)
-            sys.exit('not yet')
-        server = socket.create_server(('', 5432))
-        while True:
-            server.accept()[0].close()
-  web:
-    image: busybox
-    init: true
-    environment: {DB_HOST: db, DB_PORT: '5432'}
-    command: sh -c 'nc -w 1 db 5432 </dev/null && echo open || echo refused; exec sleep 600'
-volumes:
-  seen:
+try:
+    os.mkdir('/seen/first')
+except FileExistsError:
+    time.sleep(1)
+else:
+    time.sleep(0.5)
+    sys.exit('not yet')
 ";
 
 #[test]
 fn a_dependency_that_fails_once_and_is_restarted_is_waited_for() {
-    let declared = ONCE.replace(
-        "    environment: {DB_HOST: db, DB_PORT: '5432'}",
-        "    depends_on: [db]",
-    );
-    let declared = declared.replace(
-        "    restart: on-failure",
-        "    restart: on-failure\n    expose: ['5432']",
-    );
-    for file in [ONCE, &declared] {
-        let project = Project::new("once").file("compose.yaml", file);
+    let db = ["restart: on-failure", "volumes: [seen:/seen]"];
+    let exposed = [&db[..], &["expose: ['5432']"]].concat();
+    for services in [
+        database(ONCE, &db, &[ADDRESS]),
+        database(ONCE, &exposed, &["depends_on: [db]"]),
+    ] {
+        let file = format!("{services}volumes:\n  seen:\n");
+        let project = Project::new("once").file("compose.yaml", &file);
         let up = project.dco(&["up", "-d", "--no-settle"]).ok();
         assert!(!up.stderr.contains("warning"), "{}", up.stderr);
         all_open(&project, 1, "a dependency that failed once");

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::trees::{self, Numbers, Storm};
-use crate::support::watching::{self, Watching};
+use crate::support::watching::{self, SYNCED, Watching};
 use crate::support::{Project, engine, until};
 
 /// How many storms in a row have to end well; `SOAK_SEEDS` says otherwise.
@@ -22,17 +22,6 @@ const FILES: u64 = 5000;
 
 /// How long the last changes may take.
 const CALM: Duration = Duration::from_secs(60);
-
-const SYNCED: &str = "\
-services:
-  web:
-    image: busybox
-    command: sh -c 'mkdir -p /app; exec sleep infinity'
-    init: true
-    stop_grace_period: 0s
-    develop:
-      watch: [{path: ./src, action: sync, target: /app}]
-";
 
 /// Waits until the container has what is in `src`.
 #[track_caller]

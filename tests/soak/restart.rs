@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::support::watching::Watching;
+use crate::support::watching::{SYNCED, Watching};
 use crate::support::{PATIENCE, Project, engine, until};
 
 /// How long an engine may take to be there.
@@ -137,18 +137,6 @@ impl Drop for Own {
     }
 }
 
-const SYNCED: &str = "\
-services:
-  web:
-    image: busybox
-    command: sh -c 'mkdir -p /app; exec sleep infinity'
-    init: true
-    stop_grace_period: 0s
-    network_mode: none
-    develop:
-      watch: [{path: ./src, action: sync, target: /app}]
-";
-
 #[test]
 fn a_watch_outlives_a_restart_of_its_engine() {
     // Socket paths are short.
@@ -161,7 +149,7 @@ fn a_watch_outlives_a_restart_of_its_engine() {
     let busybox = engine::bytes("/images/busybox/get");
     own.ask("POST", "/images/load", &busybox).unwrap();
     let project = Project::new("restarted")
-        .file("compose.yaml", SYNCED)
+        .file("compose.yaml", &format!("{SYNCED}    network_mode: none\n"))
         .env("DOCKER_HOST", &own.host());
     fs::create_dir(project.path("src")).unwrap();
     project.dco(&["up", "-d"]).ok();

@@ -6,6 +6,18 @@ use std::process::{Child, Command, Stdio};
 
 use super::{PATIENCE, Project, until};
 
+/// A service that gets what is saved below `src`.
+pub const SYNCED: &str = "\
+services:
+  web:
+    image: busybox
+    command: sh -c 'mkdir -p /app; exec sleep infinity'
+    init: true
+    stop_grace_period: 0s
+    develop:
+      watch: [{path: ./src, action: sync, target: /app}]
+";
+
 /// A `dco watch` that runs until it is dropped.
 pub struct Watching {
     child: Child,

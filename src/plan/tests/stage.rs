@@ -78,6 +78,16 @@ pub(super) fn stage(services: &[&str]) -> Stage {
     stage
 }
 
+/// The same, each built here: its image has no name of its own and does not exist yet.
+pub(super) fn stage_of_built(services: &[&str]) -> Stage {
+    let mut stage = stage(services);
+    for service in stage.project.services.values_mut() {
+        service.image.clear();
+        service.build = Some(Box::default());
+    }
+    stage
+}
+
 fn network(name: &str) -> Network {
     Network {
         name: name.into(),
@@ -89,6 +99,13 @@ impl Stage {
     pub(super) fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
+    }
+
+    /// Lets a service's build take another's image as a context.
+    pub(super) fn takes_as_context(&mut self, name: &str, other: &str) {
+        let build = self.service(name).build.get_or_insert_default();
+        let contexts = &mut build.additional_contexts;
+        contexts.insert(other.into(), format!("service:{other}"));
     }
 
     pub(super) fn service(&mut self, name: &str) -> &mut Service {

@@ -1,6 +1,6 @@
 //! `up` from nothing, and on what is there already.
 
-use super::stage::stage;
+use super::stage::{stage, stage_of_built};
 use crate::plan::observed::State;
 use crate::plan::{BuildPolicy, Extent, Orphans, PullPolicy, Recreate};
 
@@ -335,14 +335,8 @@ fn an_image_that_cannot_be_pulled_is_built() {
 
 #[test]
 fn a_build_that_takes_another_as_context_comes_after_it() {
-    let mut stage = stage(&["app", "base"]);
-    for name in ["app", "base"] {
-        stage.service(name).image.clear();
-        stage.service(name).build = Some(Box::default());
-    }
-    let app = stage.service("app").build.as_mut().unwrap();
-    app.additional_contexts
-        .insert("base".into(), "service:base".into());
+    let mut stage = stage_of_built(&["app", "base"]);
+    stage.takes_as_context("app", "base");
     let text = stage.up();
     assert!(
         text.starts_with(
@@ -354,11 +348,7 @@ fn a_build_that_takes_another_as_context_comes_after_it() {
 
 #[test]
 fn a_build_comes_after_that_of_the_image_it_stands_on() {
-    let mut stage = stage(&["app", "base"]);
-    for name in ["app", "base"] {
-        stage.service(name).image.clear();
-        stage.service(name).build = Some(Box::default());
-    }
+    let mut stage = stage_of_built(&["app", "base"]);
     stage.policy.bases = [("app".into(), ["base".into()].into())].into();
     let text = stage.up();
     assert!(
@@ -420,15 +410,9 @@ fn who_uses_what_another_builds_waits_for_the_build() {
 #[test]
 fn bases_beyond_the_services_that_go_up_are_built_where_they_are_missing_or_contexts() {
     let with = |build, is_context: bool, is_absent: bool| {
-        let mut stage = stage(&["app", "base"]);
-        for name in ["app", "base"] {
-            stage.service(name).image.clear();
-            stage.service(name).build = Some(Box::default());
-        }
+        let mut stage = stage_of_built(&["app", "base"]);
         if is_context {
-            let app = stage.service("app").build.as_mut().unwrap();
-            app.additional_contexts
-                .insert("base".into(), "service:base".into());
+            stage.takes_as_context("app", "base");
         }
         let base = stage.project.services.remove("base").unwrap();
         stage.project.disabled_services.insert("base".into(), base);
