@@ -195,7 +195,7 @@ impl<'p, 's, 't> Walk<'p, 's, 't> {
             When::Always | When::Failed(_) => true,
             When::Done(id) => *self.outcome(*id) == Outcome::Done,
             When::NotDone(id) => *self.outcome(*id) == Outcome::NotNeeded,
-            When::ImageChanged { was, .. } => self.site.image_changed(&step.action, was),
+            When::ImageChanged(renewals) => renewals.iter().any(|it| self.site.is_another(it)),
         };
         (!needed).then_some(Outcome::NotNeeded)
     }

@@ -8,17 +8,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::images::BuildImage;
 use super::outcome::{Outcome, Report, Started};
-use crate::convert::{
-    Afterwards, Aliases, Carried, Peer, Peers, Role, Stamp, Stdin, Surroundings, image_name,
-};
+use crate::convert::{Afterwards, Aliases, Carried, Peer, Peers, Role, Stamp, Stdin, Surroundings};
 use crate::diagnostic::Diagnostic;
 use crate::engine::probe::Prober;
 use crate::engine::{Engine, Removal};
 use crate::event::{Event, Events, Resource, Status};
 use crate::gate::Edges;
-use crate::name::{ContainerId, ImageId, ServiceName};
+use crate::name::{ContainerId, ServiceName};
 use crate::plan::observed::{Image, Observed};
-use crate::plan::{Action, Anonymous, Plan, Replica, StepId, Target};
+use crate::plan::{Action, Anonymous, Plan, Renewal, Replica, StepId, Target};
 use crate::project::{Network, Project, Service, Volume};
 
 /// What the labels of new containers, networks and volumes say of their configuration.
@@ -257,17 +255,10 @@ impl<'a> Site<'a> {
         Ok(())
     }
 
-    /// Whether the image that this step makes a container from is another than `was`.
-    pub(super) fn image_changed(&self, action: &Action, was: &ImageId) -> bool {
-        let Action::Create { replica, .. } = action else {
-            return true;
-        };
-        let Some(service) = self.tools.project.services.get(&replica.service) else {
-            return true;
-        };
-        let reference = image_name(self.tools.project, &replica.service, service);
-        let now = self.image(&reference).and_then(|image| image.id);
-        now.as_ref() != Some(was)
+    /// Whether a build or pull left another image than there was.
+    pub(super) fn is_another(&self, renewal: &Renewal) -> bool {
+        let now = self.image(&renewal.image).and_then(|image| image.id);
+        now.as_ref() != Some(&renewal.was)
     }
 
     /// The anonymous volumes of a container that is replaced.

@@ -55,9 +55,8 @@ impl Draft<'_> {
         match &when {
             // The way back does not come after what failed: it stands in for it.
             When::Always | When::Failed(_) => {}
-            When::ImageChanged { step, .. } | When::Done(step) | When::NotDone(step) => {
-                self.after.push(*step);
-            }
+            When::ImageChanged(renewals) => self.after.extend(renewals.iter().map(|it| it.step)),
+            When::Done(step) | When::NotDone(step) => self.after.push(*step),
         }
         self.when = when;
         self

@@ -36,7 +36,7 @@ pub(super) enum Fate<'a> {
 pub(super) enum Trigger {
     /// It does.
     Always,
-    /// If the service's image is another after the pull or build.
+    /// If the service's image, or one that it mounts, is another after the pull or build.
     Image,
     /// If the first container of this service is replaced.
     Service(ServiceName),
@@ -255,7 +255,9 @@ impl<'a> Decider<'a, '_> {
                 if let Some(cause) = cause {
                     return Fate::Replace(container, cause, Trigger::Always);
                 }
-                if self.images.of.contains_key(name) {
+                let images = self.images;
+                let renewals = images.renewals(self.world, (name, service), container);
+                if !renewals.is_empty() {
                     return Fate::Replace(container, Cause::ImageChanged, Trigger::Image);
                 }
             }

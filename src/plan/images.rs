@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::builder::Builder;
+use super::observed::Container;
 use super::request::{BuildPolicy, PullPolicy, UpPolicy, World};
-use super::{Action, Cause, StepId, When};
+use super::{Action, Cause, Renewal, StepId, When};
 use crate::convert::{Platforms, build_platforms, image_name};
 use crate::diagnostic::Diagnostic;
 use crate::name::ServiceName;
@@ -15,10 +16,41 @@ use crate::project::{MountType, Service};
 pub(super) struct Images {
     /// The steps after which a service's image is there.
     pub(super) of: BTreeMap<ServiceName, Vec<StepId>>,
-    /// The steps after which the images are there that a service mounts.
-    pub(super) mounted: BTreeMap<ServiceName, Vec<StepId>>,
+    /// The steps after which the images are there that a service mounts, by the images.
+    pub(super) mounted: BTreeMap<ServiceName, BTreeMap<String, StepId>>,
     /// The step after which every image is there; none where nothing is pulled or built.
     pub(super) ready: Option<StepId>,
+}
+
+impl Images {
+    /// The pulls and builds that may have a container of a service made anew.
+    pub(super) fn renewals(
+        &self,
+        world: &World<'_>,
+        (name, service): (&ServiceName, &Service),
+        container: &Container,
+    ) -> Vec<Renewal> {
+        let own = self.of.get(name).and_then(|steps| steps.last());
+        let own = own.map(|step| Renewal {
+            step: *step,
+            image: image_name(world.project, name, service),
+            was: container.image.clone(),
+        });
+        let mounted = self.mounted.get(name).into_iter().flatten();
+        let mounted = mounted.filter_map(|(image, step)| {
+            Some(Renewal {
+                step: *step,
+                image: image.clone(),
+                was: world.observed.images.get(image)?.id.clone()?,
+            })
+        });
+        own.into_iter().chain(mounted).collect()
+    }
+
+    fn is_mounted_by(&mut self, service: ServiceName, image: &str, step: StepId) {
+        let mounted = self.mounted.entry(service).or_default();
+        mounted.insert(image.to_owned(), step);
+    }
 }
 
 /// Adds the pulls and builds.
@@ -43,7 +75,7 @@ pub(super) fn add(
             images.of.insert(service, vec![id]);
         }
         for service in pull.mounted_by {
-            images.mounted.entry(service).or_default().push(id);
+            images.is_mounted_by(service, &image, id);
         }
         if !pull.or_build {
             ends.push(id);
@@ -63,10 +95,13 @@ pub(super) fn add(
         let when = instead_of.map_or(When::Always, |pull| When::Failed(vec![pull]));
         let action = Action::Build {
             service: name.clone(),
-            image,
+            image: image.clone(),
         };
         let cause = builds[&name].clone();
         let id = steps.step(action, cause).after(after).when(when).add();
+        for user in who_mounts(world, &image) {
+            images.is_mounted_by(user.clone(), &image, id);
+        }
         for user in users_of_built(world, &name) {
             images.of.insert(user, vec![id]);
         }
@@ -142,6 +177,17 @@ fn pulls(world: &World<'_>, policy: &UpPolicy) -> Result<BTreeMap<String, Pull>,
         }
     }
     Ok(pulls)
+}
+
+/// The services that mount an image.
+fn who_mounts<'w>(world: &World<'w>, image: &str) -> Vec<&'w ServiceName> {
+    let mounts = |service: &Service| {
+        let mut mounts = service.volumes.iter();
+        mounts.any(|mount| mount.r#type == MountType::Image && mount.source == image)
+    };
+    let services = world.project.services.iter();
+    let users = services.filter(|(_, service)| mounts(service));
+    users.map(|(name, _)| name).collect()
 }
 
 /// The services that use the image which a service builds, and build none themselves.

@@ -78,19 +78,25 @@ pub struct Step {
     pub when: When,
 }
 
+/// A build or pull that may leave another image than there was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renewal {
+    /// The build or pull.
+    pub step: StepId,
+    /// The image's name.
+    pub image: String,
+    /// The image that a container was made from, or mounts.
+    pub was: ImageId,
+}
+
 /// A condition that is known only when earlier steps are done.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum When {
     /// Always.
     #[default]
     Always,
-    /// Only if the build or pull of `step` left another image than `was` under the reference.
-    ImageChanged {
-        /// The build or pull.
-        step: StepId,
-        /// The image the container was made from.
-        was: ImageId,
-    },
+    /// Only if one of these builds and pulls left another image than there was.
+    ImageChanged(Vec<Renewal>),
     /// Only if that step was done (it had a condition itself).
     Done(StepId),
     /// Only if that step's own condition was not met.

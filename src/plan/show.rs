@@ -43,7 +43,7 @@ impl fmt::Display for When {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Always => f.write_str("always"),
-            Self::ImageChanged { .. } => f.write_str("if its image changed"),
+            Self::ImageChanged(_) => f.write_str("if its image changed"),
             Self::Done(step) => write!(f, "if {step}"),
             Self::NotDone(step) => write!(f, "unless {step}"),
             Self::Failed(steps) => write!(f, "if {} fails", Steps(steps)),

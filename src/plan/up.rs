@@ -231,7 +231,8 @@ impl<'a> Up<'a> {
     pub(super) fn made_of(&self, name: &ServiceName, service: &Service) -> Vec<StepId> {
         let mut before: Vec<StepId> = Vec::new();
         before.extend(self.images.of.get(name).into_iter().flatten());
-        before.extend(self.images.mounted.get(name).into_iter().flatten());
+        let mounted = self.images.mounted.get(name).into_iter().flatten();
+        before.extend(mounted.map(|(_, step)| *step));
         before.extend(self.resources.of(service));
         for other in shares_with(service).chain(linked(service)) {
             let of = (ServiceName::from(other), 0)..=(ServiceName::from(other), u32::MAX);
@@ -279,13 +280,13 @@ impl<'a> Up<'a> {
     ) -> When {
         match trigger {
             Trigger::Always => When::Always,
-            Trigger::Image => match (self.images.of.get(name).and_then(|of| of.last()), old) {
-                (Some(&step), Some(old)) => When::ImageChanged {
-                    step,
-                    was: old.image.clone(),
-                },
-                _ => When::Always,
-            },
+            Trigger::Image => {
+                let service = self.world.project.services.get(name);
+                let renewals = service
+                    .zip(old)
+                    .map(|(service, old)| self.images.renewals(self.world, (name, service), old));
+                renewals.map_or(When::Always, When::ImageChanged)
+            }
             Trigger::Service(other) => self
                 .disturbed
                 .get(other)

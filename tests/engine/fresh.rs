@@ -1,6 +1,7 @@
 //! Which edits make an image stale, and what names them.
 
 use crate::support::Project;
+use crate::support::capability::{Capability, needs};
 
 const COMPOSE: &str = "\
 services:
@@ -217,4 +218,35 @@ fn what_a_build_argument_of_the_command_line_made_is_not_stale() {
     );
     project.dco(&["up", "-d"]).ok();
     assert!(logs(&project).ends_with("new file\n"), "{}", logs(&project));
+}
+
+#[test]
+fn a_mounted_image_that_is_built_anew_is_seen_after_the_same_up() {
+    if !needs(Capability::ImageMounts) {
+        return;
+    }
+    let project = Project::new("image-mount").file(
+        "compose.yaml",
+        "services:
+  data: {build: data, command: 'true'}
+  web:
+    image: busybox
+    init: true
+    command: sleep 600
+    depends_on: {data: {condition: service_started}}
+    volumes: [{type: image, source: '${COMPOSE_PROJECT_NAME}-data', target: /data}]
+",
+    );
+    project.write("data/Dockerfile", "FROM busybox\nCOPY value /value\n");
+    let mut ids = Vec::new();
+    for value in ["one", "two", "two"] {
+        project.write("data/value", value);
+        project.dco(&["up", "-d"]).ok();
+        let shown = project
+            .dco(&["exec", "-T", "web", "cat", "/data/value"])
+            .ok();
+        assert_eq!(shown.stdout, value);
+        ids.push(project.inspect("web")["Id"].clone());
+    }
+    assert!(ids[0] != ids[1] && ids[1] == ids[2], "{ids:?}");
 }

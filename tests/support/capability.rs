@@ -33,6 +33,8 @@ pub enum Capability {
     Names,
     /// Builds with contexts beside the first.
     NamedContexts,
+    /// Images that are mounted.
+    ImageMounts,
 }
 
 impl Capability {
@@ -48,6 +50,7 @@ impl Capability {
             Self::ApiVersions => "any API version taken",
             Self::Names => "no names between containers",
             Self::NamedContexts => "a builder that knows no named contexts",
+            Self::ImageMounts => "no mounts of images",
         }
     }
 
@@ -115,6 +118,13 @@ impl Capability {
                 let minor = api.as_str().and_then(|api| api.strip_prefix("1."));
                 let minor: u32 = minor.and_then(|minor| minor.parse().ok()).unwrap_or(0);
                 has(Self::BuildKit) && minor >= 42
+            }
+            Self::ImageMounts => {
+                let mount = json!({"Type": "image", "Source": "busybox", "Target": "/there"});
+                let body = json!({"Image": "busybox", "HostConfig": {"Mounts": [mount]}});
+                let made = engine::send("POST", "/containers/create", &body.to_string());
+                let probe = made.body["Id"].as_str().map(|id| Probe(id.to_owned()));
+                probe.is_some_and(|probe| probe.inspect()["Mounts"][0]["Type"] == "image")
             }
         }
     }

@@ -385,6 +385,29 @@ fn a_mounted_image_that_is_another_replaces_the_container() {
 }
 
 #[test]
+fn a_mounted_image_that_is_built_anew_replaces_the_container_in_the_same_up() {
+    let mut stage = stage(&["data", "web"]).with(|stage| {
+        stage.service("data").image = "made:here".into();
+        let mount = crate::project::Mount {
+            r#type: crate::project::MountType::Image,
+            source: "made:here".into(),
+            target: "/data".into(),
+            ..Default::default()
+        };
+        stage.service("web").volumes.push(mount);
+        stage.image("made:here");
+    });
+    stage = stage.running();
+    stage.service("data").build = Some(Box::default());
+    stage.policy.build = BuildPolicy::Always;
+    stage.policy.targets = ["web".into()].into();
+    let text = stage.up();
+    assert!(text.starts_with("#1 build data  (requested)\n"), "{text}");
+    let made = "#3 create 312d6265772d_app-web-1  (if its image changed)  after #1\n";
+    assert!(text.contains(made), "{text}");
+}
+
+#[test]
 fn who_uses_what_another_builds_waits_for_the_build() {
     let mut stage = stage(&["bar", "foo"]);
     for name in ["bar", "foo"] {
