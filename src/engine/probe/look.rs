@@ -4,6 +4,7 @@
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
@@ -51,6 +52,7 @@ enum Way {
 /// Looks at one running container.
 pub(super) struct Look {
     engine: Engine,
+    machine: Machine,
     sight: Sight,
     process: Option<Process>,
     way: Way,
@@ -65,6 +67,7 @@ impl Look {
         };
         let mut look = Self {
             engine: engine.clone(),
+            machine,
             sight: sight.clone(),
             way: Way::None,
             process,
@@ -130,8 +133,21 @@ impl Look {
         match found {
             Some(found) if answers(&found, ports, reach) => Answer::Yes,
             Some(_) => Answer::No,
-            None => Answer::Unseen,
+            None if self.runs().await => Answer::Unseen,
+            // Nothing can be run in what ended meanwhile: the engine says so in a moment.
+            None => Answer::No,
         }
+    }
+
+    /// Whether it runs, and has not been started again.
+    async fn runs(&self) -> bool {
+        let found = self.engine.inspect_container(&self.sight.id).await;
+        let state = found.ok().and_then(|found| found.state);
+        state.is_some_and(|state| {
+            state.running == Some(true)
+                && state.restarting != Some(true)
+                && state.pid == Some(self.sight.pid)
+        })
     }
 
     /// Whether its answers come from connecting to an address.
@@ -210,6 +226,15 @@ impl Look {
     /// The CPU time that the container used so far.
     pub(super) fn cpu(&self) -> Option<Duration> {
         self.process.as_ref()?.cpu()
+    }
+
+    /// Whether its process was gone before it could be looked at. Podman goes on for a while to say
+    /// that such a container runs; elsewhere a process that is not here may be on another machine.
+    pub(super) async fn has_vanished(&self) -> bool {
+        let pid = self.sight.pid;
+        let here = || Path::new("/proc").join(pid.to_string()).exists();
+        let unseen = self.machine == Machine::This && self.process.is_none();
+        unseen && pid > 0 && !here() && self.engine.ping().await.is_ok_and(|ping| ping.podman)
     }
 
     /// How its processes fare.

@@ -125,7 +125,7 @@ impl Peace {
                 self.quiet = Quiet::default();
             }
             seen.quiet = one.cpu().await.map(|used| self.quiet.read(used, watched));
-            self.counted |= seen.quiet.is_some();
+            self.counted |= seen.quiet.is_some() || one.has_vanished().await;
             // What could be counted and cannot any more has just ended: the engine says so soon.
             if self.counted && seen.quiet.is_none() {
                 seen.quiet = Some(Duration::ZERO);

@@ -269,6 +269,11 @@ impl Watched {
         self.look(Reach::Network).await.cpu()
     }
 
+    /// Whether its process is gone, and the engine has not said so yet.
+    pub(super) async fn has_vanished(&mut self) -> bool {
+        self.look(Reach::Network).await.has_vanished().await
+    }
+
     /// How its processes fare.
     pub(super) async fn pulse(&mut self) -> Pulse {
         self.look(Reach::Network).await.pulse()

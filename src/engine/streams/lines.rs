@@ -7,10 +7,12 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
-use futures_util::Stream;
 use futures_util::future::BoxFuture;
+use futures_util::{Stream, TryStreamExt, stream};
+use tokio::time::timeout;
 
 use super::demux::{Channel, Framing};
 use super::gathered::Gathered;
@@ -34,6 +36,9 @@ pub struct LogLine {
 
 /// The engine cuts longer lines into pieces of this size.
 const PIECE: usize = 16 * 1024;
+
+/// An engine that knows better than a log answers within this.
+const PROMPT: Duration = Duration::from_millis(300);
 
 /// The lines of one container's log.
 pub struct LogLines {
@@ -73,9 +78,16 @@ impl Engine {
         framing: Framing,
         range: &LogRange,
     ) -> Result<LogLines> {
-        let body = self.bytes(logs_call(id, range)).await?;
+        let (engine, call) = (self.clone(), logs_call(id, range));
+        let mut asked: BoxFuture<'static, Result<Body>> =
+            Box::pin(async move { engine.bytes(call).await });
+        let body = match timeout(PROMPT, &mut asked).await {
+            Ok(body) => Gathered::new(body?),
+            // Podman answers with the first line, and others have something to say meanwhile.
+            Err(_) => Gathered::new(Box::pin(stream::once(asked).try_flatten())),
+        };
         Ok(LogLines {
-            body: Gathered::new(body),
+            body,
             entries: Entries::new(framing),
             follow: range.follow,
             rest: Rest::Ask(Arc::new(Missing {

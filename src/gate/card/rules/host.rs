@@ -18,7 +18,10 @@ pub(super) fn mount_is_a_folder(facts: &Facts<'_>) -> Option<Finding> {
 
 pub(super) fn port_taken(facts: &Facts<'_>) -> Option<Finding> {
     let line = lines(facts).find(|line| {
-        has(line, "port is already allocated") || has(line, "address already in use")
+        // A network plugin that cannot listen, as Podman's name server, wants no port of the file's.
+        let of_plugin = has(line, "plugin type=");
+        !of_plugin
+            && (has(line, "port is already allocated") || has(line, "address already in use"))
     })?;
     // Said in its own log, it is the container that wants one port twice.
     if !facts.error.contains(line.trim()) {
