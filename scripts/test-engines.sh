@@ -112,14 +112,17 @@ engine_podman() {
 }
 
 engine_ssh() {
-  local folder=$scratch/ssh callers accepted remark
+  local folder=$scratch/ssh opened accepted beyond twice remark
   mkdir "$folder"
   remark=' behind ssh'
   run ssh env "DOCKER_HOST=$first" scripts/sshd "$folder"
-  callers=$(sort -u "$folder/callers" | wc -l)
+  opened=$(grep -c -- ' -M ' "$folder/calls")
   accepted=$(grep -c 'Accepted publickey' "$folder/log")
-  echo "ssh: $callers commands made $accepted connections" >&2
-  ((accepted <= callers)) || fail "ssh: more connections than commands"
+  beyond=$(grep -c 'no more sessions' "$folder/log")
+  # The tests themselves are one process, and many engines' clients.
+  twice=$(grep -- ' -M ' "$folder/calls" | cut -d' ' -f1,2 | sort | uniq -d | wc -l)
+  echo "ssh: $opened commands took $accepted connections, $beyond of them beyond the ten calls at a time that sshd gives one" >&2
+  ((accepted <= opened + beyond && twice <= 1)) || fail "ssh: more connections than commands"
 }
 
 for engine in ${ENGINES:-docker docker-28 podman ssh}; do

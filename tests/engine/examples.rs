@@ -111,6 +111,9 @@ fn the_web_stack_migrates_first_and_shares_requests_out_to_its_replicas() {
 
 #[test]
 fn a_version_2_file_runs_with_its_links_and_the_volumes_of_another() {
+    if !needs(Capability::Links) {
+        return;
+    }
     let project = example("legacy-v2");
     project.dco(&["up", "-d"]).ok();
     let at = ("web", 80);

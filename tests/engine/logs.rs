@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use super::exec::container;
+use crate::support::capability::{Capability, needs};
 use crate::support::{PATIENCE, Project, engine, until};
 
 /// A project whose containers the test makes itself.
@@ -110,19 +111,37 @@ fn ranges_and_choices_hold() {
     );
 }
 
+/// Starts `logs -f`; beside it, what it has said by now.
+fn follow(project: &Project) -> (std::process::Child, impl Fn() -> String + use<>) {
+    let log = project.state().with_extension("follow.log");
+    let file = std::fs::File::create(&log).expect("a file");
+    let follower = project.command(&["logs", "-f"]).stdout(file).spawn();
+    let said = move || std::fs::read_to_string(&log).unwrap_or_default();
+    (follower.expect("dco"), said)
+}
+
 #[test]
 fn following_ends_with_the_container_and_keeps_its_last_line() {
     let project = project("logs");
-    shell(&project, "a", "echo first; sleep 0.5; printf last; exit 3");
-    let done = project.dco(&["logs", "-f"]).ok();
+    let script = "echo first; until [ -e /app/seen ]; do sleep 0.05; done; printf last; exit 3";
+    shell(&project, "a", script);
+    let (mut follower, said) = follow(&project);
+    until(PATIENCE, "the first line", || {
+        said().contains("first").then_some(())
+    });
+    project.write("seen", "");
+    assert!(follower.wait().expect("its end").success());
     assert_eq!(
-        done.stdout,
+        said(),
         "a-1  | first\na-1  | last\n\r\u{1b}[Ka-1 exited with code 3\n"
     );
 }
 
 #[test]
 fn following_goes_on_through_a_restart_without_a_line_lost_or_twice() {
+    if !needs(Capability::FineTimes) {
+        return;
+    }
     let project = project("logs");
     // A second container keeps the logs open.
     shell(
@@ -131,15 +150,13 @@ fn following_goes_on_through_a_restart_without_a_line_lost_or_twice() {
         "while :; do sleep 0.1; [ -e /app/stop ] && exit; done",
     );
     let script = "n=$(cat /app/n 2>/dev/null || echo 0); n=$((n+1)); echo $n > /app/n; \
-                  echo begin $n; sleep 0.3; printf 'end %s' $n";
+                  echo begin $n; until [ -e /app/seen ]; do sleep 0.05; done; sleep 0.3; printf 'end %s' $n";
     let id = shell(&project, "a", script);
-    let log = project.state().with_extension("follow.log");
-    let mut follower = project
-        .command(&["logs", "-f"])
-        .stdout(std::fs::File::create(&log).expect("a file"))
-        .spawn()
-        .expect("dco");
-    let said = || std::fs::read_to_string(&log).unwrap_or_default();
+    let (mut follower, said) = follow(&project);
+    until(PATIENCE, "the first line", || {
+        said().contains("begin 1").then_some(())
+    });
+    project.write("seen", "");
     let ends = || said().matches("a-1 exited with code 0").count();
     // The next start comes when the end was shown: an end that is over at once is no end to see.
     for ended in 1..=3 {

@@ -184,6 +184,9 @@ fn port(number: u16) -> Gate {
 
 #[test]
 fn a_gate_opens_within_milliseconds_of_the_port() {
+    if !needs(Capability::Here) {
+        return;
+    }
     block_on(async {
         let stage = Stage::new("gatems").await;
         let one = async |delay: &str, host: &str| {
@@ -535,6 +538,9 @@ fn an_engine_elsewhere_is_asked_through_a_helper_where_the_image_has_no_shell() 
 
 #[test]
 fn quiet_containers_settle_and_dying_ones_are_caught() {
+    if !needs(Capability::Here) {
+        return;
+    }
     block_on(async {
         let stage = Stage::new("settle").await;
         let starter = |subject, until| Starter { subject, until };

@@ -1,5 +1,6 @@
 //! Replacing containers: where that fails the old one runs again, and a network is made anew.
 
+use crate::support::capability::{Capability, needs};
 use crate::support::{Project, engine, free_port};
 
 fn file(version: usize) -> String {
@@ -134,13 +135,11 @@ networks:
     };
     project.write("compose.yaml", &file("old"));
     project.dco(&["up", "-d"]).ok();
-    let [web, made] = ["web", "made"].map(|service| project.inspect(service));
+    let web = project.inspect("web");
     project.write("compose.yaml", &file("new"));
     let up = project.dco(&["up", "-d"]).ok();
     let after = project.inspect("web");
     assert_eq!(web["Id"], after["Id"], "{}", up.stderr);
-    // No engine from Docker 28 on starts a container whose first network is gone.
-    assert_ne!(made["Id"], project.inspect("made")["Id"], "{}", up.stderr);
     for (service, expected) in [("web", &["base", "new"][..]), ("made", &["new"])] {
         let there = project.inspect(service);
         assert_eq!(there["State"]["Running"], true);
@@ -159,11 +158,15 @@ networks:
         up.stderr
     );
     project.dco(&["plan"]).ok();
+    // Docker 28 starts no container again whose first network is gone.
     project.dco(&["restart"]).ok();
 }
 
 #[test]
 fn what_failed_is_told_with_the_names_that_containers_keep() {
+    if !needs(Capability::Healthchecks) {
+        return;
+    }
     let (port, other) = (free_port(), free_port());
     let file = |version: usize, port: u16, check: &str| {
         format!(

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::support::capability::{Capability, needs};
 use crate::support::{Project, engine, until};
 
 const TWO: &str = "\
@@ -340,6 +341,9 @@ fn a_changed_volume_is_made_anew_only_with_consent() {
 
 #[test]
 fn a_port_that_is_taken_is_told_with_its_holder_and_nothing_stays_behind() {
+    if !needs(Capability::Here) {
+        return;
+    }
     let held = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
     let port = held.local_addr().unwrap().port();
     let file = format!(

@@ -296,6 +296,9 @@ fn a_strict_wait_that_expires_or_a_server_that_ended_is_never_success() {
 
 #[test]
 fn ps_shows_how_a_container_got_ready_where_there_is_room() {
+    if !needs(Capability::Here) {
+        return;
+    }
     let project = Project::new("psready").file(
         "compose.yaml",
         "\

@@ -27,6 +27,8 @@ pub enum Capability {
     ShortNames,
     /// Requests that are shown again as they were made.
     Requests,
+    /// Lines of logs that have the time to less than a second.
+    FineTimes,
     /// A refusal of API versions that the engine does not speak.
     ApiVersions,
     /// Services that find each other by their names.
@@ -35,6 +37,12 @@ pub enum Capability {
     NamedContexts,
     /// Images that are mounted.
     ImageMounts,
+    /// The old links from container to container.
+    Links,
+    /// Answers about images that are in a registry.
+    Distribution,
+    /// Files and processes that are this machine's, as far as dco can tell.
+    Here,
 }
 
 impl Capability {
@@ -47,10 +55,14 @@ impl Capability {
             Self::Healthchecks => "healthchecks that nobody runs",
             Self::ShortNames => "image names always with a registry",
             Self::Requests => "requests not shown as they were made",
+            Self::FineTimes => "times of log lines in whole seconds",
             Self::ApiVersions => "any API version taken",
             Self::Names => "no names between containers",
             Self::NamedContexts => "a builder that knows no named contexts",
             Self::ImageMounts => "no mounts of images",
+            Self::Links => "no links",
+            Self::Distribution => "no look into registries",
+            Self::Here => "files and processes of another machine",
         }
     }
 
@@ -95,6 +107,17 @@ impl Capability {
                 let probe = Probe::run(json!({"Cmd": ["true"], "HostConfig": asked}));
                 probe.inspect()["HostConfig"]["CapAdd"] == asked["CapAdd"]
             }
+            Self::FineTimes => {
+                let probe = Probe::run(json!({"Cmd": ["echo", "said"], "Tty": true}));
+                let path = format!("/containers/{}/logs?stdout=1&timestamps=1", probe.0);
+                let said = super::until(LONG, "a line", || {
+                    let said = engine::bytes(&path);
+                    (!said.is_empty()).then(|| String::from_utf8_lossy(&said).into_owned())
+                });
+                said.split(' ')
+                    .next()
+                    .is_some_and(|time| time.contains('.'))
+            }
             Self::ApiVersions => engine::call("GET", "/v1.999/info").status == 400,
             Self::Names => {
                 let name = format!("dcot-names-{}", std::process::id());
@@ -112,6 +135,20 @@ impl Capability {
                 engine::call("DELETE", &format!("/networks/{name}"));
                 ended.body["StatusCode"] == 0
             }
+            Self::Links => {
+                let other = Probe::run(json!({"Cmd": ["sleep", "60"]}));
+                let body = json!({"Image": "busybox", "HostConfig": {"Links": [format!("{}:other", other.0)]}});
+                let made = engine::send("POST", "/containers/create", &body.to_string());
+                let _probe = made.body["Id"].as_str().map(|id| Probe(id.to_owned()));
+                made.status == 201
+            }
+            // Docker says in JSON that nobody answers there.
+            Self::Distribution => {
+                let asked = engine::call("GET", "/distribution/127.0.0.1:1/nothing/json");
+                asked.body["message"].is_string()
+            }
+            // What is not reached by a socket of this machine could be anywhere.
+            Self::Here => std::env::var_os("DCO_TEST_ENGINE").is_none(),
             // No engine tells its BuildKit's version: the first with API 1.42 brought one of 2022.
             Self::NamedContexts => {
                 let api = engine::get("/version")["ApiVersion"].clone();

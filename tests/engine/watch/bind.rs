@@ -80,6 +80,9 @@ services:
 
 #[test]
 fn what_the_container_writes_itself_restarts_nothing() {
+    if !needs(Capability::Here) {
+        return;
+    }
     let project = mounted(
         "own",
         "import time\n\
@@ -184,6 +187,9 @@ services:
 
 #[test]
 fn a_file_that_was_replaced_is_bound_anew_where_that_is_allowed_and_named_elsewhere() {
+    if !needs(Capability::Here) {
+        return;
+    }
     let project = Project::new("stale")
         .file(
             "compose.yaml",

@@ -10,6 +10,7 @@ mod quiet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
+use crate::support::capability::{Capability, needs};
 use crate::support::trees::{self, Numbers, Storm};
 use crate::support::watching::{self, Watching, log};
 use crate::support::{PATIENCE, Project, engine, until};
@@ -106,6 +107,9 @@ fn a_storm_that_the_engine_unpacks_ends_with_equal_trees() {
 
 #[test]
 fn a_mount_below_a_synced_folder_is_never_emptied() {
+    if !needs(Capability::Here) {
+        return;
+    }
     let project = Project::new("mount")
         .file(
             "compose.yaml",
@@ -144,6 +148,9 @@ services:
 /// The engine's archives end below such a mount: only root, beside the engine, reaches it.
 #[test]
 fn what_is_synced_reaches_a_tmpfs_mount_and_belongs_to_the_containers_user() {
+    if !needs(Capability::Here) {
+        return;
+    }
     let file = SYNCED.replace(
         "    init:",
         "    user: '1000:1001'\n    tmpfs: ['/app']\n    init:",
@@ -285,6 +292,9 @@ services:
 
 #[test]
 fn a_rebuild_is_quiet_and_leaves_no_image_behind_where_that_is_wanted() {
+    if !needs(Capability::ClassicBuilder) {
+        return;
+    }
     let project = Project::new("prune")
         .file(
             "compose.yaml",

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::support::capability::{Capability, needs};
 use crate::support::watching::Watching;
 use crate::support::{PATIENCE, Project, until};
 
@@ -56,6 +57,9 @@ while True:
 
 #[test]
 fn a_change_that_raises_no_event_arrives_as_one() {
+    if !needs(Capability::Here) {
+        return;
+    }
     let project = Project::new("overlay")
         .file(
             "compose.yaml",
@@ -140,6 +144,9 @@ configs: {watcher: {file: ./watcher.py}}
 
 #[test]
 fn pokes_beside_an_editor_that_writes_on_and_on_damage_nothing_and_end_with_it() {
+    if !needs(Capability::Here) {
+        return;
+    }
     let project = listening("editor");
     project.dco(&["up", "-d"]).ok();
     let heard = || project.dco(&["logs", "--no-log-prefix", "web"]).stdout;
