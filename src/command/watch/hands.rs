@@ -50,14 +50,18 @@ impl Hands for Plans<'_> {
                 .map(|name| (name.clone(), format!("image of {service}")))
                 .collect();
             due.insert(service.clone(), "what is watched".to_owned());
+            let absent_bases = builds.absent(&bases, due.keys()).await?;
+            drop(builds);
+            let targets = due.keys().cloned().collect();
+            let work = work.around(&targets)?;
             let policy = UpPolicy {
-                targets: due.keys().cloned().collect(),
+                targets,
                 recreate: match replace {
                     Replace::Always => Recreate::Force,
                     Replace::IfChanged => Recreate::Diverged,
                 },
                 recreate_dependencies: Recreate::Never,
-                absent_bases: builds.absent(&bases, due.keys()).await?,
+                absent_bases,
                 bases,
                 // These images and no others.
                 stale: due,

@@ -3,13 +3,15 @@
 
 use std::collections::BTreeSet;
 
-use super::{Work, text_files};
+use anyhow::Result;
+
+use super::{Work, edges_of, text_files};
 use crate::event::Event;
 use crate::gate::{Edge, Edges, Origin, Reading, Waits, edges_from};
 use crate::name::ServiceName;
-use crate::plan::observed::State;
+use crate::plan::observed::{Container, State};
 use crate::plan::{self, Observed, Plan};
-use crate::project::Project;
+use crate::project::{Along, Project};
 
 /// Adds the edges to services that are not selected, and run: they are waited for as any other,
 /// and nothing is done to them.
@@ -38,10 +40,18 @@ pub(super) fn add_running(edges: &mut Edges, project: &Project, observed: &Obser
     edges.list.sort_by_key(key);
 }
 
+/// The containers of a service that `run` did not make.
+fn containers_of<'o>(
+    observed: &'o Observed,
+    name: &ServiceName,
+) -> impl Iterator<Item = &'o Container> {
+    let all = observed.containers.iter();
+    all.filter(move |one| one.service == *name && !one.one_off)
+}
+
 /// Whether a service has a container that runs.
 fn is_running(observed: &Observed, name: &ServiceName) -> bool {
-    let mut containers = observed.containers.iter().filter(|one| !one.one_off);
-    containers.any(|one| one.service == *name && one.state == State::Running)
+    containers_of(observed, name).any(|one| one.state == State::Running)
 }
 
 /// Whether it is not the file's `depends_on` and the like that makes an edge: that selects what it
@@ -54,6 +64,29 @@ impl Work<'_> {
     /// Whether a service has a container that runs.
     pub(in crate::command) fn runs(&self, name: &ServiceName) -> bool {
         is_running(&self.observed, name)
+    }
+
+    /// Leaves out what a reaction to a saved file has nothing to do with, however it was ended:
+    /// services that do not run, unless what is meant depends on them and they did not end well.
+    ///
+    /// # Errors
+    /// A cycle, or what is wrong with `x-dco`.
+    pub(in crate::command) fn around(mut self, meant: &BTreeSet<ServiceName>) -> Result<Self> {
+        let needed = self.graph.with_dependencies(meant);
+        let is_done = |name: &ServiceName| {
+            let mut own = containers_of(&self.observed, name);
+            own.any(|one| one.state == State::Exited && one.exit_code == Some(0))
+        };
+        let is_kept = |name: &&ServiceName| {
+            meant.contains(*name) || self.runs(name) || (needed.contains(*name) && !is_done(name))
+        };
+        let kept: Vec<String> = (self.project.services.keys().filter(is_kept))
+            .map(ToString::to_string)
+            .collect();
+        self.project = self.project.select(&kept, Along::Nothing)?;
+        (self.graph, self.edges) = edges_of(&self.project, self.waits)?;
+        add_running(&mut self.edges, &self.project, &self.observed, self.waits);
+        Ok(self)
     }
 
     /// Says which services that do not run, and that it leaves alone because they were not named,

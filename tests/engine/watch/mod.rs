@@ -257,7 +257,7 @@ services:
 }
 
 #[test]
-fn what_runs_on_an_image_that_is_rebuilt_is_rebuilt_after_it() {
+fn a_rebuild_takes_along_what_runs_on_the_image_and_starts_nothing_else() {
     let project = Project::new("standing").file("word", "one\n").file(
         "compose.yaml",
         "\
@@ -275,10 +275,17 @@ services:
     init: true
     stop_grace_period: 0s
     command: sleep 600
+    depends_on: [task]
     develop: {watch: [{path: ./word, action: rebuild}]}
+  task: {image: busybox, command: 'true'}
+  stopped: {image: busybox, init: true, stop_grace_period: 0s, command: sleep 600}
 ",
     );
-    let _watching = Watching::start(&project, &["watch"]);
+    project.dco(&["up", "-d"]).ok();
+    project.dco(&["stop", "stopped"]).ok();
+    let ended = || ["task", "stopped"].map(|service| watching::started_at(&project, service));
+    let before = ended();
+    let _watching = Watching::start(&project, &["watch", "--no-up"]);
     let says = |word: &str| {
         until(PATIENCE, word, || {
             let said = project.dco(&["logs", "--no-log-prefix", "app"]).stdout;
@@ -288,6 +295,7 @@ services:
     says("one\n");
     project.write("word", "two\n");
     says("two\n");
+    assert_eq!(ended(), before);
 }
 
 #[test]
