@@ -12,7 +12,8 @@
 //!   needs: NamedContexts     # what an older engine's builder lacks; Buildx: what the peer's does
 //! ```
 //!
-//! `DCO_BUILDX` is docker's plugin `buildx` for the peer, which else builds by its own older client.
+//! `DCO_BUILDX` is docker's plugin `buildx` for the peer, which else builds by its own older client;
+//! with it, dco bakes each image too, and that is compared as well.
 //!
 //! Every step is built by each tool itself. Where there is a seed, its layers are the only ones
 //! left: they have to come from the registry.
@@ -108,21 +109,54 @@ fn judge(tools: &Tools, folder: &Path, case: &Build) -> (Verdict, usize) {
     }
     let _agent = case.agent.as_ref().map(|key| Agent::start(&mut place, key));
     let _registry = case.seed.as_ref().map(|seed| sow(tools, &mut place, seed));
-    let build = |tool| image(tool, &place, case.seed.is_some());
-    match (build(&tools.dco), build(&tools.peer)) {
-        (Ok(dco), Ok(peer)) => {
-            let files = peer["files"].as_object().map_or(0, |files| files.len());
-            let found = normal::differences(&dco, &peer);
-            match found.is_empty() {
-                true => (Verdict::Equal, files),
-                false => (Verdict::Differs(found), files),
-            }
+    let build = |tool, by: By| image(tool, &place, (by, case.seed.is_some()));
+    let peer = match build(&tools.peer, By::Default) {
+        Ok(peer) => peer,
+        Err(failed) => return (Verdict::Differs(vec![failed]), 0),
+    };
+    let mut found = Vec::new();
+    for by in [By::Default, By::Bake] {
+        if by == By::Bake && !offers_bake(&place) {
+            continue;
         }
-        (dco, peer) => {
-            let failed = [dco.err(), peer.err()];
-            (Verdict::Differs(failed.into_iter().flatten().collect()), 0)
+        match build(&tools.dco, by) {
+            Ok(dco) => {
+                let differ = normal::differences(&dco, &peer);
+                found.extend(differ.iter().map(|it| format!("{by:?}: {it}")));
+            }
+            Err(failed) => found.push(failed),
         }
     }
+    let files = peer["files"].as_object().map_or(0, |files| files.len());
+    match found.is_empty() {
+        true => (Verdict::Equal, files),
+        false => (Verdict::Differs(found), files),
+    }
+}
+
+/// Who builds for a tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    /// Who is there.
+    Default,
+    /// buildx, by a builder that has another name.
+    Bake,
+}
+
+/// The name of docker's context, and of the builder that buildx has for it.
+const BUILDER: &str = "baked";
+
+/// Sets a builder of another name up for the same engine, where buildx is there.
+fn offers_bake(place: &Place) -> bool {
+    if buildx().is_none() {
+        return false;
+    }
+    let config = place.root.join("docker").display().to_string();
+    let host = format!("host={}", crate::support::engine::host());
+    let create = ["context", "create", BUILDER, "--docker", &host];
+    let made = docker(&[&["--config", &config][..], &create].concat());
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    true
 }
 
 fn shell(place: &Place, line: &str) {
@@ -171,12 +205,15 @@ fn forget_steps(place: &Place) {
 }
 
 /// Builds the service `web`, says all there is to say of its image, and removes it.
-fn image(tool: &Tool, place: &Place, is_cached: bool) -> Result<Value, String> {
-    let args = match is_cached {
-        true => "--progress plain build web",
-        false => "--progress plain build --no-cache web",
+fn image(tool: &Tool, place: &Place, (by, is_cached): (By, bool)) -> Result<Value, String> {
+    let mut args = match by {
+        By::Default => "--progress plain build web".to_owned(),
+        By::Bake => format!("--progress plain --context {BUILDER} build --builder {BUILDER} web"),
     };
-    let run = tool.run(place, &words(args));
+    if !is_cached {
+        args.push_str(" --no-cache");
+    }
+    let run = tool.run(place, &words(&args));
     let failed = |what: &str| format!("{}: {what}: {}{}", tool.name, run.stdout, run.stderr);
     if run.code != 0 {
         return Err(failed(&format!("`{args}` ended with {}", run.code)));
