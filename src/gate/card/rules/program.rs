@@ -114,7 +114,10 @@ pub(super) fn architecture(facts: &Facts<'_>) -> Option<Finding> {
 }
 
 pub(super) fn not_executable(facts: &Facts<'_>) -> Option<Finding> {
-    let refused = failed_to_run(facts).any(|line| has(line, "permission denied"));
+    // Podman ends every refusal of the kernel with these words, of a limit or a mount too.
+    let of_program = |line: &str| has(line, "exec") || !has(line, "oci permission denied");
+    let refused =
+        failed_to_run(facts).any(|line| has(line, "permission denied") && of_program(line));
     let program = facts.argv.first()?;
     refused.then(|| Finding {
         rule: "not-executable",

@@ -85,6 +85,27 @@ fn broken_services_get_their_rule() {
             &["/run.sh"],
         ),
         (
+            "limit-refused",
+            NotStarted,
+            "runc: runc create failed: unable to start container process: error setting rlimits for ready process: error setting rlimit type 7: operation not permitted: OCI permission denied",
+            "",
+            &["sleep"],
+        ),
+        (
+            "port-taken",
+            NotStarted,
+            "listen tcp4 0.0.0.0:80: bind: address already in use",
+            "",
+            &["sleep"],
+        ),
+        (
+            "",
+            NotStarted,
+            "plugin type=\"dnsname\" failed (add): dnsmasq: failed to create listening socket for 10.89.6.1: Address already in use",
+            "",
+            &["sleep"],
+        ),
+        (
             "windows-line-ends",
             exited(127),
             "",

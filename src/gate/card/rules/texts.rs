@@ -118,6 +118,14 @@ const TEXTS: &[Text] = &[
         at: &[&["image"]],
     },
     Text {
+        rule: "limit-refused",
+        by: By::Engine,
+        needles: &["error setting rlimit", "setrlimit"],
+        what: "it is to start with a limit above what the engine itself may have",
+        fix: "lower `ulimits:` of `{service}`, or the engine's defaults (`default_ulimits` in containers.conf, `default-ulimits` in daemon.json)",
+        at: &[&["ulimits"]],
+    },
+    Text {
         rule: "too-many-pulls",
         by: By::Engine,
         needles: &["toomanyrequests"],
