@@ -101,7 +101,9 @@ engine_podman() {
     cat /etc/containers/registries.conf 2>/dev/null
     printf '[[registry]]\nlocation = "127.0.0.1"\ninsecure = true\n'
   } >"$scratch/registries.conf"
-  CONTAINERS_REGISTRIES_CONF=$scratch/registries.conf podman system service -t 0 "$host" >"$results/podman-service.log" 2>&1 &
+  # conmon leaves a file where it is started, when memory runs out.
+  (cd "$scratch" && CONTAINERS_REGISTRIES_CONF=$scratch/registries.conf exec podman system service -t 0 "$host") \
+    >"$results/podman-service.log" 2>&1 &
   at_end "kill $!"
   until answers "$host"; do
     ((++tries < 30)) || { fail "podman does not start: see $results/podman-service.log"; return; }

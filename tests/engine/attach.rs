@@ -17,6 +17,8 @@ fn a_terminal_is_sized_typed_at_and_left_with_the_keys() {
     let project = project("attach");
     let id = container(&project, "web", shell());
     let mut terminal = project.terminal(&["attach", "--detach-keys", "ctrl-x,q", "web"]);
+    // The first prompt may have come before.
+    terminal.send("\n");
     terminal.expect("#");
     terminal.send("stty size; echo $((6 * 7))\n");
     terminal.expect("24 80");
