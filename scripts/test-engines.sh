@@ -12,7 +12,9 @@
 #   NAME=HOST   any other, by its DOCKER_HOST
 # IMAGES are what the tests name: an engine that lacks one gets it from the first.
 #
-# What an engine lacks is left out by name (tests/support/capability.rs); nothing else may fail.
+# What an engine lacks is left out by name (tests/support/capability.rs); nothing else may fail. What
+# fails beside others is run once more, one by one, and the table says how much passed so. AGAIN=1
+# runs nothing but that, for what failed in the last run.
 # What this starts it also ends.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
@@ -56,26 +58,38 @@ provide() {
 
 # run NAME COMMAND…: the tests in the environment that COMMAND makes.
 run() {
-  local name=$1
+  local name=$1 log=$results/$1.log failed=()
   shift
-  local log=$results/$name.log
   echo "--- $name" >&2
-  "$@" cargo test --locked --test engine -- "${tests[@]}" 2>&1 | tee "$log"
-  ((PIPESTATUS[0] == 0)) || fail "$name: see $log"
+  if [[ -z ${AGAIN:-} ]]; then
+    "$@" cargo test --locked --test engine -- "${tests[@]}" 2>&1 | tee "$log"
+    grep -q '^test result' "$log" || fail "$name: did not end, see $log"
+  fi
+  mapfile -t failed < <(sed -n 's/^test \(.*\) \.\.\. FAILED$/\1/p' "$log")
+  : >"$log.again"
+  if ((${#failed[@]})); then
+    "$@" cargo test --locked --test engine -- --exact --test-threads=1 "${failed[@]}" 2>&1 | tee "$log.again"
+    ((PIPESTATUS[0] == 0)) || fail "$name: see $log.again"
+  fi
   ((${#tests[@]})) || row "$name" "${remark:-}" >"$results/$name.row"
 }
 
+# count WORD LOG: the number before WORD in a log's last line.
+count() { sed -n "s/^test result: .* \([0-9]*\) $1.*/\1/p" "$2" | tail -1; }
+
 # row NAME REMARK: a line of the table.
 row() {
-  local log=$results/$1.log engine passed failed left reasons
+  local log=$results/$1.log engine passed again left reasons
   engine=$(grep -ao 'engine of these tests: .*' "$log" | head -1 | cut -d' ' -f5-)
-  passed=$(sed -n 's/^test result: .* \([0-9]*\) passed.*/\1/p' "$log" | tail -1)
-  failed=$(sed -n 's/^test result: .* \([0-9]*\) failed.*/\1/p' "$log" | tail -1)
+  passed=$(count passed "$log")
+  again=$(count passed "$log.again")
   grep -ao 'left out on .*' "$log" | sort -u >"$results/$1.left-out"
   left=$(wc -l <"$results/$1.left-out")
   reasons=$(sed 's/.*: //' "$results/$1.left-out" | sort | uniq -c | sort -k1,1nr -k2 |
     awk '{n=$1; $1=""; printf "%s%s (%s)", sep, substr($0, 2), n; sep=", "}')
-  echo "| ${engine:-$1, which gave no name}$2 | $((${passed:-0} - left)) | $left${reasons:+: $reasons} | ${failed:-not ended} |"
+  printf '| %s | %s | %s | %s |\n' "${engine:-$1, which gave no name}$2" \
+    "$((${passed:-0} + ${again:-0} - left))${again:+, $again of them when run again}" \
+    "$left${reasons:+: $reasons}" "$(($(count failed "$log") - ${again:-0}))"
 }
 
 first=$(scripts/engine.sh) || exit 1
@@ -142,7 +156,9 @@ if ((${#tests[@]} == 0)); then
   table=$(
     echo '| engine | passed | left out | failed |'
     echo '|---|---|---|---|'
-    for engine in docker docker-28 podman ssh; do cat "$results/$engine.row" 2>/dev/null; done
+    for engine in docker docker-28 podman ssh; do
+      cat "$results/$engine.row" 2>/dev/null || echo "| $engine | not run | | |"
+    done
   )
   echo "$table"
   awk -v table="$table" '

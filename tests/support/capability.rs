@@ -84,19 +84,17 @@ impl Capability {
             }
             Self::PastEvents => {
                 let _probe = Probe::run(json!({"Cmd": ["true"]}));
-                let past = engine::bytes("/events?since=1m&until=0s");
-                String::from_utf8_lossy(&past).contains("\"create\"")
+                // Docker counts the end in whole seconds.
+                comes(|| {
+                    let past = engine::bytes("/events?since=1m&until=0s");
+                    String::from_utf8_lossy(&past).contains("\"create\"")
+                })
             }
             Self::Healthchecks => {
                 let every = Duration::from_millis(100).as_nanos() as u64;
                 let health = json!({"Test": ["CMD", "true"], "Interval": every});
                 let probe = Probe::run(json!({"Cmd": ["sleep", "60"], "Healthcheck": health}));
-                let begun = Instant::now();
-                let healthy = || probe.inspect()["State"]["Health"]["Status"] == "healthy";
-                while !healthy() && begun.elapsed() < LONG {
-                    std::thread::sleep(super::LOOK);
-                }
-                healthy()
+                comes(|| probe.inspect()["State"]["Health"]["Status"] == "healthy")
             }
             Self::ShortNames => {
                 let probe = Probe::run(json!({"Cmd": ["true"]}));
@@ -169,6 +167,18 @@ impl Capability {
 
 /// As long as an engine may take to show what it has.
 const LONG: Duration = Duration::from_secs(10);
+
+/// Whether it is so before [`LONG`] is over.
+fn comes(is_so: impl Fn() -> bool) -> bool {
+    let begun = Instant::now();
+    while begun.elapsed() < LONG {
+        if is_so() {
+            return true;
+        }
+        std::thread::sleep(super::LOOK);
+    }
+    false
+}
 
 /// A container that an engine is asked by; dropped, it is removed.
 struct Probe(String);
