@@ -1,6 +1,9 @@
 //! What scripts and test suites written for Docker Compose look for: its words and its streams.
 
-use crate::support::Project;
+use std::fs;
+use std::process::Stdio;
+
+use crate::support::{PATIENCE, Project, until};
 
 const SLEEPER: &str = "image: busybox, init: true, command: [sleep, '300']";
 
@@ -258,4 +261,31 @@ fn an_attached_up_shows_every_run_of_what_the_engine_starts_again() {
     let restarts = format!("{run}\r\u{1b}[Kfailing-1 exited with code 3 (restarting)\n").repeat(2);
     let last = format!("{run}\r\u{1b}[Kfailing-1 exited with code 3\n");
     assert_eq!(said, format!("Attaching to failing-1\n{restarts}{last}"));
+}
+
+/// Each end is told though the next run follows at once, and the next run is followed.
+#[test]
+fn an_attached_up_follows_what_another_terminal_restarts() {
+    let project = Project::new("restarted").file(
+        "compose.yaml",
+        "services:\n  web:\n    image: busybox\n    init: true\n    command: [sh, -c, 'echo run; exec sleep 1000']\n  other: {image: busybox, init: true, command: [sleep, '1000']}\n",
+    );
+    let shown = project.path("shown");
+    let mut up = project.command(&["--ansi", "never", "up"]);
+    up.stdout(fs::File::create(&shown).unwrap());
+    let mut up = up.stderr(Stdio::null()).spawn().unwrap();
+    let runs = |count: usize| {
+        until(PATIENCE, "each run and each end", || {
+            let said = fs::read_to_string(&shown).unwrap();
+            let told = |text| said.matches(text).count();
+            (told("| run\n") == count && told("exited with code 143") == count - 1).then_some(())
+        });
+    };
+    runs(1);
+    for count in 2..=5 {
+        project.dco(&["restart", "web"]).ok();
+        runs(count);
+    }
+    project.dco(&["stop"]).ok();
+    assert_eq!(up.wait().unwrap().code(), Some(0));
 }

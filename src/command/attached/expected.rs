@@ -17,6 +17,8 @@ pub(super) struct Expected {
     made: BTreeSet<String>,
     /// When containers ended.
     died: BTreeMap<String, Timestamp>,
+    /// When they were started.
+    started: BTreeMap<String, Timestamp>,
 }
 
 /// A container that was started meanwhile.
@@ -41,6 +43,14 @@ impl Expected {
         }
     }
 
+    /// Whether a container that ended at a moment has been started after that. The start of one
+    /// that ends at once may be told after its end, but before its event.
+    pub(super) fn has_started_since(&self, id: &ContainerId, ended: Timestamp) -> bool {
+        let died = self.died.get(id.as_str()).filter(|died| **died >= ended);
+        let started = self.started.get(id.as_str());
+        died.is_some_and(|died| started.is_some_and(|started| started > died))
+    }
+
     /// Takes note of an event, and gives the container where one has started.
     pub(super) fn take(&mut self, event: &EngineEvent, show: &Show<'_>) -> Option<Met> {
         let label = |name| event.attribute(name).unwrap_or_default();
@@ -59,6 +69,7 @@ impl Expected {
             }
             "start" => {
                 self.made.remove(id);
+                self.started.insert(id.clone(), event.at());
                 return Some(Met {
                     id: ContainerId::from(id.as_str()),
                     service: ServiceName::from(service),

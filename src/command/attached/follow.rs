@@ -1,28 +1,24 @@
 //! One container's log, through its restarts, to its last byte.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use bollard::models::ContainerState;
 use bytes::Buf;
 use futures_util::StreamExt;
-use jiff::Timestamp;
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
-use super::{Again, Heed, News, Show};
+use super::runs::{Death, Runs, Then};
+use super::{Again, Ended, Heed, News, Show};
 use crate::command::work::Work;
-use crate::engine::{EngineEvent, Framing, LogRange, Until};
+use crate::engine::{Chunk, Framing, LogRange, Output, Result, Until};
 use crate::name::ContainerId;
-use crate::text::moment;
 
 /// Up to how many bytes a log is read once more for what the engine did not follow to the end.
 const READ_AGAIN: usize = 1 << 20;
 
-/// Docker waits 100 ms at least before it starts a container again; within this, lines that the
-/// last run wrote at its end are logged.
-const LEAST_WAIT: Duration = Duration::from_millis(90);
+/// How long it waits before it opens a log again that ended while its container runs; longer each
+/// time that it says nothing more.
+const PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// One container's log, from a moment on.
 pub(super) struct Followed {
@@ -40,28 +36,39 @@ pub(super) async fn follow_one(
     show: &Show<'_>,
     say: mpsc::Sender<News>,
 ) {
-    let mut told = Told {
-        id: followed.id.clone(),
-        events: work.prober.as_ref().map(|prober| prober.events()),
-    };
+    let events = work.prober.as_ref().map(|prober| prober.events());
+    let mut runs = Runs::new(&followed.id, events);
+    let (mut said, mut pause) = (0, PAUSE);
     loop {
-        let Some(said) = followed.to_its_end(work, show, &say).await else {
+        let heard = match followed.heed {
+            Heed::Log => followed.live(work, show, (said, &mut runs), &say).await,
+            Heed::End => followed.over(work).await,
+        };
+        let Some(sent) = heard else {
             return;
         };
         let Ok(found) = work.engine.inspect_container(&followed.id).await else {
             return;
         };
-        let Some(end) = End::of(&found.state.unwrap_or_default(), &mut told).await else {
-            return;
+        let Some(end) = runs.end(&found.state.unwrap_or_default()) else {
+            pause = if sent > said {
+                PAUSE
+            } else {
+                LONGEST_PAUSE.min(pause * 2)
+            };
+            said = sent;
+            let _ = tokio::time::timeout(pause, runs.hear()).await;
+            continue;
         };
         // Docker 20.10 ends the stream with the container, at times before its last line.
-        if followed.heed == Heed::Log && said <= READ_AGAIN {
-            let rest = Part::Rest(said, end.before_the_next());
-            if followed.send(work, show, rest, &say).await.is_none() {
+        if followed.heed == Heed::Log && sent <= READ_AGAIN {
+            let rest = (sent, end.next.clone());
+            if followed.rest(work, show, rest, &say).await.is_none() {
                 return;
             }
         }
-        let ended = News::Ended(followed.index, end.status, end.again());
+        let (status, at) = (end.status, end.at);
+        let ended = followed.ended(Death { status, at }, end.again());
         if say.send(ended).await.is_err() {
             return;
         }
@@ -69,172 +76,108 @@ pub(super) async fn follow_one(
             Then::Nothing => return,
             Then::Running => {}
             Then::Waiting => {
-                if told.moved_on(end.at).await.is_none() {
+                if runs.moved_on(end.at).await.is_none() {
                     return;
                 }
             }
         }
-        followed.since = end.before_the_next().unwrap_or(followed.since);
+        followed.since = end.next.unwrap_or(followed.since);
+        (said, pause) = (0, PAUSE);
     }
-}
-
-/// How one run of a container ended.
-struct End {
-    status: i64,
-    at: Timestamp,
-    then: Then,
-}
-
-/// What comes after the end of a run.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Then {
-    /// Nothing: it has ended for good.
-    Nothing,
-    /// The engine will start it again.
-    Waiting,
-    /// The engine has started it again.
-    Running,
-}
-
-impl End {
-    /// The end of the run whose log has ended; `None` where the engine tells no more.
-    async fn of(state: &ContainerState, told: &mut Told) -> Option<Self> {
-        let is = |flag: Option<bool>| flag.unwrap_or(false);
-        let finished = || state.finished_at.as_deref()?.parse().ok();
-        let seen = |then| Self {
-            status: state.exit_code.unwrap_or_default(),
-            at: finished().unwrap_or_default(),
-            then,
-        };
-        // A container that waits for its restart is running, too, in the engine's words.
-        match (is(state.restarting), is(state.running)) {
-            (true, _) => Some(seen(Then::Waiting)),
-            (false, false) => Some(seen(Then::Nothing)),
-            // Its state is that of the next run by now: only the event knows how this one ended.
-            (false, true) => told.died().await,
-        }
-    }
-
-    fn again(&self) -> Again {
-        match self.then {
-            Then::Nothing => Again::No,
-            Then::Waiting | Then::Running => Again::Yes,
-        }
-    }
-
-    /// A moment after its last line and before the first of the next run, if there is one.
-    fn before_the_next(&self) -> Option<String> {
-        match self.then {
-            Then::Nothing => None,
-            Then::Waiting => Some(moment::seconds(self.at + LEAST_WAIT)),
-            Then::Running => Some(moment::seconds(self.at)),
-        }
-    }
-}
-
-/// What the engine tells of one container.
-struct Told {
-    id: ContainerId,
-    events: Option<Receiver<Arc<EngineEvent>>>,
-}
-
-impl Told {
-    /// The next event of the container; `None` where there are no more.
-    async fn next(&mut self) -> Option<Arc<EngineEvent>> {
-        loop {
-            match self.events.as_mut()?.recv().await {
-                Ok(event) if event.actor.id == self.id.as_str() => return Some(event),
-                Ok(_) | Err(RecvError::Lagged(_)) => {}
-                Err(RecvError::Closed) => return None,
-            }
-        }
-    }
-
-    /// The end of a run after which the container was started again.
-    async fn died(&mut self) -> Option<End> {
-        loop {
-            let event = self.next().await?;
-            if event.action == "die" {
-                return Some(End {
-                    status: event.exit_code().unwrap_or_default(),
-                    at: event.at(),
-                    then: Then::Running,
-                });
-            }
-        }
-    }
-
-    /// Waits until the container is started again after the end of a run, or will not be.
-    async fn moved_on(&mut self, ended: Timestamp) -> Option<()> {
-        loop {
-            let event = self.next().await?;
-            if matches!(event.action.as_str(), "start" | "stop" | "destroy") && event.at() > ended {
-                return Some(());
-            }
-        }
-    }
-}
-
-/// Which part of a log.
-enum Part {
-    /// As it grows, until the container ends.
-    Live,
-    /// What there is after so many bytes, until a moment.
-    Rest(usize, Option<String>),
 }
 
 impl Followed {
-    /// Waits until the container ends and sends what is wanted of its log; how many bytes that was.
-    /// None where nobody listens any more.
-    async fn to_its_end(
+    fn ended(&self, Death { status, at }: Death, again: Again) -> News {
+        News::Ended(Ended {
+            index: self.index,
+            status,
+            at,
+            again,
+        })
+    }
+
+    /// Waits until the container ends, of whose log nothing is wanted: no bytes. `None` where it is
+    /// not there any more.
+    async fn over(&self, work: &Work<'_>) -> Option<usize> {
+        let waiting = work.engine.wait_container(&self.id, Until::NotRunning);
+        waiting.await.ok()?.exit_code().await.ok()?;
+        Some(0)
+    }
+
+    /// Sends the log as it grows, after so many bytes, until the engine ends it: with a run, or with
+    /// one after that. How many bytes it had; `None` where nobody listens any more.
+    async fn live(
         &self,
         work: &Work<'_>,
         show: &Show<'_>,
+        (known, runs): (usize, &mut Runs),
         say: &mpsc::Sender<News>,
     ) -> Option<usize> {
-        match self.heed {
-            Heed::Log => self.send(work, show, Part::Live, say).await,
-            Heed::End => {
-                let waiting = work.engine.wait_container(&self.id, Until::NotRunning);
-                waiting.await.ok()?.exit_code().await.ok()?;
-                Some(0)
+        let Ok(mut log) = self.log(work, show, None).await else {
+            return Some(known);
+        };
+        let mut sent = 0;
+        loop {
+            tokio::select! {
+                biased;
+                chunk = log.next() => {
+                    let Some(Ok(chunk)) = chunk else {
+                        return Some(sent.max(known));
+                    };
+                    let skipped = known.saturating_sub(sent);
+                    sent += chunk.bytes.len();
+                    self.say(chunk, skipped, say).await?;
+                }
+                Some(()) = runs.hear() => while let Some(death) = runs.passed() {
+                    say.send(self.ended(death, Again::Yes)).await.ok()?;
+                },
             }
         }
     }
 
-    /// Sends a part of the log; how many bytes that was. None where nobody listens any more.
-    async fn send(
+    /// Sends what a log holds after so many bytes, until a moment; `None` where nobody listens.
+    async fn rest(
         &self,
         work: &Work<'_>,
         show: &Show<'_>,
-        part: Part,
+        (known, until): (usize, Option<String>),
         say: &mpsc::Sender<News>,
-    ) -> Option<usize> {
-        let (follow, mut skip, until) = match part {
-            Part::Live => (true, 0, None),
-            Part::Rest(known, until) => (false, known, until),
+    ) -> Option<()> {
+        let Ok(mut log) = self.log(work, show, Some(until)).await else {
+            return Some(());
         };
+        let mut read = 0;
+        while let Some(Ok(chunk)) = log.next().await {
+            let skipped = known.saturating_sub(read);
+            read += chunk.bytes.len();
+            self.say(chunk, skipped, say).await?;
+        }
+        Some(())
+    }
+
+    /// Sends a chunk but for its first bytes, which are known.
+    async fn say(&self, mut chunk: Chunk, skipped: usize, say: &mpsc::Sender<News>) -> Option<()> {
+        chunk.bytes.advance(skipped.min(chunk.bytes.len()));
+        match chunk.bytes.is_empty() {
+            true => Some(()),
+            false => say.send(News::Said(self.index, chunk)).await.ok(),
+        }
+    }
+
+    /// The log as it grows, or what there is of it until a moment.
+    async fn log(
+        &self,
+        work: &Work<'_>,
+        show: &Show<'_>,
+        until: Option<Option<String>>,
+    ) -> Result<Output> {
         let range = LogRange {
-            follow,
+            follow: until.is_none(),
             since: Some(self.since.clone()),
-            until,
+            until: until.flatten(),
             timestamps: show.timestamps,
             ..LogRange::default()
         };
-        let mut sent = 0;
-        let Ok(mut log) = work.engine.logs(&self.id, self.framing, &range).await else {
-            return Some(sent);
-        };
-        while let Some(Ok(mut chunk)) = log.next().await {
-            let known = skip.min(chunk.bytes.len());
-            chunk.bytes.advance(known);
-            skip -= known;
-            if chunk.bytes.is_empty() {
-                continue;
-            }
-            sent += chunk.bytes.len();
-            say.send(News::Said(self.index, chunk)).await.ok()?;
-        }
-        Some(sent)
+        work.engine.logs(&self.id, self.framing, &range).await
     }
 }

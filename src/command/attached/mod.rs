@@ -7,6 +7,7 @@ mod expected;
 mod flags;
 mod follow;
 mod menu;
+mod runs;
 mod screen;
 
 use std::cell::Cell;
@@ -19,6 +20,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use jiff::Timestamp;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
@@ -115,7 +117,16 @@ impl Show<'_> {
 
 enum News {
     Said(usize, Chunk),
-    Ended(usize, i64, Again),
+    Ended(Ended),
+}
+
+/// The end of one run of a container that is shown.
+#[derive(Clone, Copy)]
+struct Ended {
+    index: usize,
+    status: i64,
+    at: Timestamp,
+    again: Again,
 }
 
 /// What hooks say while logs are shown, and before.
@@ -187,9 +198,14 @@ pub(super) async fn follow(
             Some((container, line)) = hooks.heard.recv() => screen.hook(work, &container, &line)?,
             Some(heard) = news.recv() => match heard {
                 News::Said(index, chunk) => screen.say(index, &chunk)?,
-                News::Ended(index, status, again) => {
-                    screen.ended(index, status, again)?;
-                    if again == Again::No {
+                News::Ended(end @ Ended { index, status, at, again }) => {
+                    screen.ended(&end)?;
+                    if again == Again::No && expected.has_started_since(&watched[index].id, at) {
+                        // Somebody was faster than its follower.
+                        let since = expected.since(&watched[index].id, &show);
+                        let followed = watched[index].followed(index, since);
+                        followers.push(follow_one(work, followed, &show, say.clone()));
+                    } else if again == Again::No {
                         active.remove(&index);
                         // One that failed by itself waits for the next save.
                         last_end = is_by_will(status).then(Instant::now);
@@ -211,7 +227,7 @@ pub(super) async fn follow(
                     continue;
                 };
                 let index = match watched.iter().position(|one| one.id == met.id) {
-                    // Its follower waits for a restart itself.
+                    // Its follower sees to it, if it is there to see it.
                     Some(index) if active.contains(&index) => continue,
                     Some(index) => index,
                     None => {
@@ -248,7 +264,7 @@ pub(super) async fn follow(
     while let Ok(heard) = news.try_recv() {
         match heard {
             News::Said(index, chunk) => screen.say(index, &chunk)?,
-            News::Ended(index, status, again) => screen.ended(index, status, again)?,
+            News::Ended(end) => screen.ended(&end)?,
         }
     }
     // Those whose logs are not shown are still being stopped.

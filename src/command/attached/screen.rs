@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 
-use super::{Again, Heed, Watched};
+use super::{Again, Ended, Heed, Watched};
 use crate::command::Context;
 use crate::command::work::Work;
 use crate::engine::{Channel, Chunk};
@@ -85,7 +85,8 @@ impl<'c> Screen<'c> {
     }
 
     /// Shows what is left without its newline, and that the container ended.
-    pub(super) fn ended(&mut self, index: usize, status: i64, again: Again) -> Result<()> {
+    pub(super) fn ended(&mut self, end: &Ended) -> Result<()> {
+        let Ended { index, status, .. } = *end;
         let source = self.source(index);
         for channel in [Channel::Stdout, Channel::Stderr] {
             let rest = self.rest.remove(&(index, channel == Channel::Stderr));
@@ -96,7 +97,7 @@ impl<'c> Screen<'c> {
             }
         }
         let mut out = Vec::new();
-        let text = match again {
+        let text = match end.again {
             Again::Yes => format!("exited with code {status} (restarting)"),
             Again::No => format!("exited with code {status}"),
         };
