@@ -148,7 +148,15 @@ impl Diagnostic {
             }
         }
         for file in files {
-            let mut snippet = Snippet::source(file.text.as_str()).path(file.path.as_str());
+            let places = self.places.iter().map(|(place, _)| place);
+            let told = lines_of(
+                places.filter(|place| Arc::ptr_eq(file, &place.file)),
+                &file.text,
+            );
+            let before = file.text.as_bytes()[..told.start].iter();
+            let mut snippet = Snippet::source(&file.text[told.clone()])
+                .path(file.path.as_str())
+                .line_start(before.filter(|byte| **byte == b'\n').count() + 1);
             for (index, (place, text)) in self.places.iter().enumerate() {
                 if !Arc::ptr_eq(file, &place.file) {
                     continue;
@@ -157,8 +165,8 @@ impl Diagnostic {
                     0 => AnnotationKind::Primary,
                     _ => AnnotationKind::Context,
                 };
-                let end = place.range.end.min(file.text.len());
-                let mut annotation = kind.span(place.range.start.min(end)..end);
+                let range = within(place, &file.text);
+                let mut annotation = kind.span(range.start - told.start..range.end - told.start);
                 if !text.is_empty() {
                     annotation = annotation.label(text.as_str());
                 }
@@ -180,6 +188,31 @@ impl Diagnostic {
         }
         text
     }
+}
+
+/// A place's range, cut at the end of its text.
+fn within(place: &Place, text: &str) -> Range<usize> {
+    let end = place.range.end.min(text.len());
+    place.range.start.min(end)..end
+}
+
+/// The whole lines from the first place to the last: the renderer goes through all that it is given,
+/// and a large file may have many mistakes.
+fn lines_of<'p>(places: impl Iterator<Item = &'p Place>, text: &str) -> Range<usize> {
+    let ranges = places.map(|place| within(place, text));
+    let (first, last) = ranges.fold((text.len(), 0), |(first, last), range| {
+        (first.min(range.start), last.max(range.end))
+    });
+    // The end of a file belongs to its last line.
+    let first = match text[first..].is_empty() {
+        true => text.trim_end_matches('\n').len(),
+        false => first,
+    };
+    let start = text[..first].rfind('\n').map_or(0, |at| at + 1);
+    let end = text[last..]
+        .find('\n')
+        .map_or(text.len(), |at| last + at + 1);
+    start..end
 }
 
 impl fmt::Display for Diagnostic {

@@ -106,9 +106,19 @@ impl<'r> Context<'r> {
             Some((place.file.path.clone(), place.range.start))
         };
         errors.sort_by_cached_key(order);
-        Err(Diagnostics(fold(errors)))
+        let mut errors = fold(errors);
+        let more = errors.len().saturating_sub(TOLD);
+        errors.truncate(TOLD);
+        if more > 0 {
+            let text = format!("mistakes that are told once these are mended: {more}");
+            errors.push(Diagnostic::error(text));
+        }
+        Err(Diagnostics(errors))
     }
 }
+
+/// How many mistakes are told: nobody mends more of them at a time.
+const TOLD: usize = 100;
 
 /// How many of those that share a mistake are named.
 const NAMED: usize = 3;
