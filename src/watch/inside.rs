@@ -12,6 +12,8 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, ResolveFlags, Timespec, Timestamps, UTIME_OMIT};
 
+use super::lease::Lease;
+
 /// The root folder of a container's processes.
 pub struct Inside {
     root: OwnedFd,
@@ -88,6 +90,9 @@ impl Inside {
     /// There is no such file, or it is not ours.
     pub fn poke(&self, path: &Path) -> io::Result<()> {
         let file = self.open(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?;
+        // A save between the look and the touch would be given the time before it. Where there is no
+        // lease to be had, that cannot be helped.
+        let _lease = Lease::take(file.as_fd());
         let found = rustix::fs::fstat(&file)?;
         let omitted = Timespec {
             tv_sec: 0,

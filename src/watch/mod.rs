@@ -10,6 +10,7 @@ pub mod heart;
 pub mod ignore;
 pub mod initial;
 pub mod inside;
+mod lease;
 mod look;
 pub mod memory;
 pub mod news;
