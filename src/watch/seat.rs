@@ -12,7 +12,7 @@ use rustix::fs::FlockOperation;
 use rustix::process::{Pid, Signal};
 
 /// How long a watcher may take to end: it lets a running reaction finish.
-const STOP_PATIENCE: Duration = Duration::from_secs(10);
+const STOP_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How often the lock is looked at while a watcher ends: the kernel tells nobody when one is freed
 /// to a process that may not block on it.
@@ -90,7 +90,7 @@ impl Seat {
     /// Ends the watcher, where there is one, and waits until it has ended; which one it was.
     ///
     /// # Errors
-    /// It is somebody else's process, or does not end in ten seconds.
+    /// It is somebody else's process, or does not end in thirty seconds.
     pub fn stop(&self) -> io::Result<Option<u32>> {
         let Some(holder) = self.holder()? else {
             return Ok(None);

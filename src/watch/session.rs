@@ -26,8 +26,9 @@ use crate::name::ServiceName;
 /// How long the project's own files have to be quiet before they are read again.
 const FILES_QUIET: Duration = Duration::from_millis(60);
 
-/// How long running reactions may take once the watch is to end.
-const ENDING: Duration = Duration::from_secs(30);
+/// How long running reactions may take once the watch is to end: what is cut off is made good by
+/// the next `up`.
+const ENDING: Duration = Duration::from_secs(5);
 
 /// What a reaction needs a plan for.
 pub trait Hands {
@@ -258,7 +259,9 @@ impl<'r> State<'r> {
         let queue = self.queue(service);
         queue.busy = false;
         queue.batch.reacted(now);
-        queue.wake = again.map(|pause| now + pause);
+        // A container may have started while the reaction ran.
+        let again = again.map(|pause| now + pause);
+        queue.wake = queue.wake.into_iter().chain(again).min();
     }
 
     /// The project's own files that changed, once they are quiet and no reaction runs or waits.
@@ -326,5 +329,21 @@ fn concerned<'a>(rules: &'a [Rule], path: &Path) -> BTreeSet<&'a ServiceName> {
 async fn sleep_until(due: Option<Instant>) {
     if let Some(due) = due {
         tokio::time::sleep_until(due.into()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_owed_since_a_reaction_began_is_not_forgotten_with_its_end() {
+        let (rules, web) = (Rules::default(), ServiceName::from("web"));
+        let mut state = State::new(&rules);
+        state.queue(&web).busy = true;
+        state.wake(&web);
+        assert_eq!(state.due(), None);
+        state.done(&Done(web.clone(), None));
+        assert!(state.due().is_some_and(|due| due <= Instant::now()));
     }
 }
