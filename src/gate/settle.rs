@@ -101,8 +101,12 @@ pub fn settled(seen: &Settling) -> Settled {
         0 => started >= LONGEST,
         _ => started >= LONGEST * 2,
     };
-    if late && seen.restarts + u64::from(seen.life == Life::RestartDue) >= LOOP {
-        return Settled::Restarting;
+    // The engine counts a restart as soon as it is due; what comes of the first is waited for.
+    let first_due = seen.life == Life::RestartDue && seen.restarts < LOOP;
+    match seen.restarts >= LOOP || first_due && started >= LONGEST * 3 {
+        true if late => return Settled::Restarting,
+        false if first_due => return Settled::Pending,
+        _ => {}
     }
     // What ended once has to show more than a moment's peace.
     let calm = quiet && seen.restarts == 0;
@@ -234,6 +238,14 @@ mod tests {
                     life: Life::RestartDue,
                     restarts: 1,
                     ..seen(None, 2000)
+                },
+                Settled::Pending,
+            ),
+            (
+                Settling {
+                    life: Life::RestartDue,
+                    restarts: 1,
+                    ..seen(None, 3000)
                 },
                 Settled::Restarting,
             ),

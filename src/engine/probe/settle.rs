@@ -110,7 +110,7 @@ impl Peace {
     async fn look(&mut self, one: &mut Watched, watched: Duration) -> Option<Return> {
         let mut seen = Settling {
             restarts: one.restarts(),
-            starved: Duration::ZERO,
+            starved: self.starved,
             life: one.life(),
             listens: false,
             quiet: None,

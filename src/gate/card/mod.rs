@@ -143,7 +143,11 @@ impl Facts<'_> {
                 ports(self.wanted)
             ),
             Fate::Restarting { restarts } => {
-                format!("service `{name}` ends and is started again, {restarts} times so far")
+                let times = match restarts {
+                    1 => "once".to_owned(),
+                    times => format!("{times} times"),
+                };
+                format!("service `{name}` ends and is started again, {times} so far")
             }
             Fate::Exited {
                 code,
