@@ -199,6 +199,8 @@ async fn watch(args: &Args, cx: &Context, project: Project) -> Result<ExitCode> 
         true => Lifetime::Project,
         false => Lifetime::Own,
     };
+    // One for all sessions: what is told between two of them counts, too.
+    let mut ended = std::pin::pin!(ended(args));
     loop {
         let session = Session {
             engine: &engine,
@@ -215,7 +217,7 @@ async fn watch(args: &Args, cx: &Context, project: Project) -> Result<ExitCode> 
             lifetime,
             busy: &args.busy,
         };
-        let changed = match session.run(&rules, &mut source, ended(args)).await {
+        let changed = match session.run(&rules, &mut source, ended.as_mut()).await {
             Ended::Interrupted | Ended::ProjectGone => break,
             Ended::Files(changed) => changed,
         };
