@@ -4,8 +4,10 @@
 mod stage;
 
 mod gates;
+mod images;
 mod recreate;
 mod resources;
+mod scale;
 mod speed;
 mod up;
 mod verbs;
