@@ -4,8 +4,10 @@
 //! may be dropped at any point, and polling one is cancel safe.
 
 mod demux;
+mod entries;
 mod gathered;
 mod hijack;
+mod joiner;
 mod lines;
 
 use std::collections::VecDeque;
