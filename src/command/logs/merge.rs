@@ -37,6 +37,13 @@ struct Slot<L> {
     silent: Option<Instant>,
 }
 
+impl<L> Slot<L> {
+    /// What its line comes by: the time, then the place among the logs.
+    fn turn(&self) -> (Option<&[u8]>, usize) {
+        (self.head.as_ref().map(|line| &line.time[..]), self.key)
+    }
+}
+
 impl<L: Stream<Item = Result<LogLine>> + Unpin> Merge<L> {
     pub fn new() -> Self {
         Self {
@@ -74,9 +81,9 @@ impl<L: Stream<Item = Result<LogLine>> + Unpin> Merge<L> {
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Next<L>>> {
-        let now = Instant::now();
-        // When the last of the silent ones has been silent for long enough.
-        let mut settled = now;
+        // When the last of the silent ones has been silent for long enough; none where all speak:
+        // the clock is not asked for each line.
+        let mut settled = None;
         for at in 0..self.slots.len() {
             let slot = &mut self.slots[at];
             if slot.head.is_some() {
@@ -93,8 +100,8 @@ impl<L: Stream<Item = Result<LogLine>> + Unpin> Merge<L> {
                     return Poll::Ready(Ok(Next::End(slot.key, slot.lines)));
                 }
                 Poll::Pending => {
-                    let silent = *slot.silent.get_or_insert(now);
-                    settled = settled.max(silent + PATIENCE);
+                    let silent = *slot.silent.get_or_insert_with(Instant::now);
+                    settled = settled.max(Some(silent + PATIENCE));
                 }
             }
         }
@@ -102,14 +109,11 @@ impl<L: Stream<Item = Result<LogLine>> + Unpin> Merge<L> {
             .slots
             .iter_mut()
             .filter(|slot| slot.head.is_some())
-            .min_by(|a, b| {
-                let time = |slot: &Slot<L>| slot.head.as_ref().map(|line| line.time.clone());
-                (time(a), a.key).cmp(&(time(b), b.key))
-            });
+            .min_by(|a, b| a.turn().cmp(&b.turn()));
         let Some(oldest) = oldest else {
             return Poll::Pending;
         };
-        if settled > now {
+        if let Some(settled) = settled.filter(|settled| *settled > Instant::now()) {
             self.timer.as_mut().reset(settled);
             if self.timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;

@@ -3,13 +3,15 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use futures_util::Stream;
 use regex::bytes::Regex;
 use serde_json::json;
+use tokio::task::coop::consume_budget;
 use tokio::time::sleep;
 
 use super::merge::{Merge, Next};
 use crate::command::Context;
-use crate::engine::{Channel, EngineEvent, LogLine, LogLines};
+use crate::engine::{Channel, EngineEvent, LogLine};
 use crate::name::ContainerId;
 use crate::plan::observed::Container;
 use crate::report::Reporter;
@@ -117,12 +119,16 @@ const HELD: Duration = Duration::from_millis(10);
 
 impl<'a> Printer<'a> {
     pub fn new(cx: &'a Context, format: Format, pattern: Option<Regex>) -> Self {
+        Self::to(cx.reporter(), format, pattern)
+    }
+
+    fn to(reporter: &'a Reporter, format: Format, pattern: Option<Regex>) -> Self {
         let style = match format {
             Format::Text { style, .. } => style,
             Format::Json => LogStyle::default(),
         };
         Self {
-            reporter: cx.reporter(),
+            reporter,
             format,
             pattern,
             logs: Logs::new(style),
@@ -143,7 +149,12 @@ impl<'a> Printer<'a> {
     }
 
     /// What the logs say next; what is printed already shows before it waits. Cancel safe.
-    pub async fn next(&mut self, merge: &mut Merge<LogLines>) -> Result<Next<LogLines>> {
+    pub async fn next<L>(&mut self, merge: &mut Merge<L>) -> Result<Next<L>>
+    where
+        L: Stream<Item = crate::engine::Result<LogLine>> + Unpin,
+    {
+        // What is there already is never waited for, and an interrupt is not to wait for all of it.
+        consume_budget().await;
         if let Some(next) = merge.ready() {
             return Ok(next?);
         }
@@ -219,6 +230,25 @@ impl<'a> Printer<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::Style;
+
+    #[test]
+    fn lines_that_are_all_there_leave_room_for_an_interrupt() {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.enable_time().build().expect("a runtime");
+        let reporter = Reporter::new(Style::default(), "");
+        let mut printer = Printer::to(&reporter, Format::Json, None);
+        let printed = runtime.block_on(async {
+            let mut merge = Merge::new();
+            let lines = std::iter::repeat_with(|| Ok(LogLine::default()));
+            merge.add(0, futures_util::stream::iter(lines.take(10_000_000)));
+            let all = async {
+                while let Next::Line(..) = printer.next(&mut merge).await.expect("a line") {}
+            };
+            tokio::time::timeout(Duration::from_millis(1), all).await
+        });
+        assert!(printed.is_err(), "all of them first");
+    }
 
     #[test]
     fn a_name_that_the_file_gave_is_kept_whole() {
