@@ -34,7 +34,10 @@ pub fn container(project: &Project, service: &str, mut body: serde_json::Value) 
     body["HostConfig"] = json!({
         "Binds": [format!("{}:/app", project.dir().display())],
         "Init": true,
-        "LogConfig": {"Type": body["Log"].take().as_str().unwrap_or("json-file")},
+        "LogConfig": {
+            "Type": body["Log"].take().as_str().unwrap_or("json-file"),
+            "Config": body["LogOptions"].take(),
+        },
     });
     let name = format!("{}-{service}-1", project.name());
     let answer = engine::send(

@@ -9,17 +9,17 @@ use crate::support::capability::{Capability, needs};
 use crate::support::{PATIENCE, Project, engine, until};
 
 /// A project whose containers the test makes itself.
-fn project(subject: &str) -> Project {
+pub fn project(subject: &str) -> Project {
     let services = "services: {a: &it {image: busybox}, b: *it, bb: *it, late: *it}\n";
     Project::new(subject).file("compose.yaml", services)
 }
 
-fn shell(project: &Project, service: &str, script: &str) -> String {
+pub fn shell(project: &Project, service: &str, script: &str) -> String {
     let body = json!({"Image": "busybox", "Cmd": ["sh", "-c", script]});
     container(project, service, body)
 }
 
-fn until_ended(project: &Project, service: &str) {
+pub fn until_ended(project: &Project, service: &str) {
     until(PATIENCE, "the container's end", || {
         let state = project.inspect(service)["State"]["Running"].clone();
         (state == Value::Bool(false)).then_some(())

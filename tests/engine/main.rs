@@ -23,6 +23,7 @@ mod harness;
 mod hooks;
 mod identity;
 mod lists;
+mod log_files;
 mod logs;
 mod menu;
 mod probe;

@@ -43,6 +43,8 @@ pub enum Capability {
     Distribution,
     /// Files and processes that are this machine's, as far as dco can tell.
     Here,
+    /// Logs in files of Docker's `json-file` driver that the tests can read.
+    LogFiles,
 }
 
 impl Capability {
@@ -63,6 +65,7 @@ impl Capability {
             Self::Links => "no links",
             Self::Distribution => "no look into registries",
             Self::Here => "files and processes of another machine",
+            Self::LogFiles => "no files of logs that can be read",
         }
     }
 
@@ -149,6 +152,12 @@ impl Capability {
             }
             // What is not reached by a socket of this machine could be anywhere.
             Self::Here => std::env::var_os("DCO_TEST_ENGINE").is_none(),
+            Self::LogFiles => {
+                let probe = Probe::run(json!({"Cmd": ["true"]}));
+                let path = probe.inspect()["LogPath"].clone();
+                let path = path.as_str().unwrap_or_default();
+                path.ends_with("-json.log") && std::fs::File::open(path).is_ok()
+            }
             // No engine tells its BuildKit's version: the first with API 1.42 brought one of 2022.
             Self::NamedContexts => {
                 let api = engine::get("/version")["ApiVersion"].clone();

@@ -18,6 +18,7 @@ pub mod proxy;
 pub mod registry;
 pub mod secrets;
 pub mod sshd;
+pub mod tcp;
 pub mod terminal;
 pub mod tls;
 pub mod trees;

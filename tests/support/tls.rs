@@ -76,7 +76,7 @@ impl Drop for Tls {
 }
 
 /// Both ways until either side is done.
-async fn pass_on(mut from: impl AsyncRead + AsyncWrite + Unpin) {
+pub(super) async fn pass_on(mut from: impl AsyncRead + AsyncWrite + Unpin) {
     let host = engine::host();
     let _ = match host.split_once("://") {
         Some(("unix", path)) => match UnixStream::connect(path).await {

@@ -12,9 +12,7 @@ use regex::bytes::Regex;
 
 use super::Context;
 use crate::diagnostic::Diagnostic;
-use crate::engine::{
-    Engine, Error, Framing, LogLines, LogRange, Which, container, labelled, watch_project,
-};
+use crate::engine::{Engine, Error, LogLines, LogRange, Which, container, labelled, watch_project};
 use crate::plan::observed::Container;
 use crate::project::{Along, Project, Service};
 use crate::report::log::LogStyle;
@@ -264,17 +262,15 @@ impl Opened {
     }
 }
 
-/// Opens a container's log; whether it has frames depends on its terminal. None where its logging
-/// driver cannot be read.
+/// Opens a container's log; where that is and how it is told depends on what the container is. None
+/// where its logging driver cannot be read.
 async fn open(engine: &Engine, container: &str, range: &LogRange) -> Result<Option<LogLines>> {
     // Docker does not implement it; Podman fails with these words.
     let unreadable = |error: &Error| {
         error.status() == Some(501) || error.to_string().contains("'none' log driver")
     };
     let details = engine.inspect_container(container).await?;
-    let tty = details.config.and_then(|config| config.tty);
-    let framing = Framing::of_tty(tty.unwrap_or_default());
-    match engine.log_lines(container, framing, range).await {
+    match engine.log_lines(&details, range).await {
         Ok(lines) => Ok(Some(lines)),
         Err(error) if unreadable(&error) => Ok(None),
         Err(error) => Err(error.into()),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bollard::models::ContainerInspectResponse;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::{Stream, TryStreamExt, stream};
@@ -17,6 +18,7 @@ use tokio::time::timeout;
 use super::demux::{Channel, Framing};
 use super::entries::Entries;
 use super::gathered::Gathered;
+use super::log_file::LogFile;
 use super::{Bytes as Body, LogRange};
 use crate::engine::Engine;
 use crate::engine::error::Result;
@@ -39,7 +41,16 @@ pub struct LogLine {
 const PROMPT: Duration = Duration::from_millis(300);
 
 /// The lines of one container's log.
-pub struct LogLines {
+pub struct LogLines(Source);
+
+/// Where they are from.
+enum Source {
+    Engine(Box<SentLines>),
+    File(Box<LogFile>),
+}
+
+/// Lines as the engine sends them.
+struct SentLines {
     body: Gathered,
     entries: Entries,
     follow: bool,
@@ -69,14 +80,33 @@ struct Missing {
 }
 
 impl Engine {
-    /// The log of a container in lines, with their times. As [`Engine::logs`] otherwise.
+    /// The log of a container in lines, with their times: from its file where that is here and not
+    /// followed, else as [`Engine::logs`].
     pub async fn log_lines(
         &self,
-        id: &str,
-        framing: Framing,
+        details: &ContainerInspectResponse,
         range: &LogRange,
     ) -> Result<LogLines> {
-        let (engine, call) = (self.clone(), logs_call(id, range));
+        let file = match self.endpoint().is_local() {
+            true => LogFile::open(details, range).await,
+            false => None,
+        };
+        let source = match file {
+            Some(file) => Source::File(Box::new(file)),
+            None => Source::Engine(Box::new(self.sent_lines(details, range).await?)),
+        };
+        Ok(LogLines(source))
+    }
+
+    async fn sent_lines(
+        &self,
+        details: &ContainerInspectResponse,
+        range: &LogRange,
+    ) -> Result<SentLines> {
+        let id = details.id.clone().unwrap_or_default();
+        let tty = details.config.as_ref().and_then(|config| config.tty);
+        let framing = Framing::of_tty(tty.unwrap_or_default());
+        let (engine, call) = (self.clone(), logs_call(&id, range));
         let mut asked: BoxFuture<'static, Result<Body>> =
             Box::pin(async move { engine.bytes(call).await });
         let body = match timeout(PROMPT, &mut asked).await {
@@ -84,13 +114,13 @@ impl Engine {
             // Podman answers with the first line, and others have something to say meanwhile.
             Err(_) => Gathered::new(Box::pin(stream::once(asked).try_flatten())),
         };
-        Ok(LogLines {
+        Ok(SentLines {
             body,
             entries: Entries::new(framing),
             follow: range.follow,
             rest: Rest::Ask(Arc::new(Missing {
                 engine: self.clone(),
-                id: id.to_owned(),
+                id,
                 framing,
                 range: range.clone(),
             })),
@@ -133,18 +163,16 @@ fn since(time: &[u8]) -> Option<String> {
 }
 
 impl LogLines {
-    /// Where the log goes on after the newest line so far, as `since` takes it.
+    /// Where a log that is followed goes on after the newest line so far, as `since` takes it.
     pub fn resume(&self) -> Option<String> {
-        let newest: jiff::Timestamp = std::str::from_utf8(&self.newest).ok()?.parse().ok()?;
+        let Source::Engine(lines) = &self.0 else {
+            return None;
+        };
+        let newest: jiff::Timestamp = std::str::from_utf8(&lines.newest).ok()?.parse().ok()?;
         let next = newest
             .checked_add(jiff::SignedDuration::from_nanos(1))
             .ok()?;
         Some(seconds(next))
-    }
-
-    /// Whether a line was told already; only while the end of the log is read again.
-    fn is_told(&self, line: &LogLine) -> bool {
-        matches!(self.rest, Rest::Done) && self.follow && line.time <= self.told
     }
 }
 
@@ -152,7 +180,21 @@ impl Stream for LogLines {
     type Item = Result<LogLine>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
+        match &mut self.0 {
+            Source::Engine(lines) => lines.poll_next(cx),
+            Source::File(lines) => Poll::Ready(lines.next()),
+        }
+    }
+}
+
+impl SentLines {
+    /// Whether a line was told already; only while the end of the log is read again.
+    fn is_told(&self, line: &LogLine) -> bool {
+        matches!(self.rest, Rest::Done) && self.follow && line.time <= self.told
+    }
+
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<LogLine>>> {
+        let this = self;
         loop {
             while let Some(line) = this.entries.next() {
                 let line = match line {

@@ -1,4 +1,5 @@
-//! What the engine sends as it goes: bytes, JSON messages, output of containers.
+//! What the engine sends as it goes: bytes, JSON messages, output of containers; and the logs that
+//! it keeps in files which we may read.
 //!
 //! Nothing here is held back and nothing piles up: a piece is handed on as it arrives. Every stream
 //! may be dropped at any point, and polling one is cancel safe.
@@ -8,7 +9,9 @@ mod entries;
 mod gathered;
 mod hijack;
 mod joiner;
+mod json_file;
 mod lines;
+mod log_file;
 
 use std::collections::VecDeque;
 use std::marker::PhantomData;
