@@ -275,6 +275,14 @@ mod tests {
             process(104, 103, "node server.js"),
         ];
         assert_eq!(reloading(&tree, &[]), Reloading::Itself("nodemon".into()));
+        let podman = [
+            process(100, 50, "/run/podman-init -- python -u /app/main.py"),
+            process(101, 100, "python -u /app/main.py"),
+        ];
+        assert_eq!(
+            reloading(&podman, &[Path::new("/app")]),
+            Reloading::Once("python".into())
+        );
         let executed = [
             process(100, 50, "sleep infinity"),
             process(200, 51, "node debug.js"),

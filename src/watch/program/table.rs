@@ -19,6 +19,7 @@ pub(super) const WRAPPERS: &[&str] = &[
     "docker-init",
     "dumb-init",
     "catatonit",
+    "podman-init",
     "s6-svscan",
     "s6-supervise",
     "gosu",
