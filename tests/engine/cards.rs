@@ -171,8 +171,22 @@ fn every_broken_project_gives_its_rule_its_place_and_its_mend() {
     if !needs(Capability::Here) {
         return;
     }
-    let (_, others) = parted("broken");
+    let (_, mut others) = parted("broken");
+    others.retain(|case| !case.ends_with(OUT_OF_MEMORY));
     all_give_their_cards(others);
+}
+
+const OUT_OF_MEMORY: &str = "out-of-memory";
+
+#[test]
+fn a_project_that_runs_out_of_memory_is_told_so() {
+    if !needs(Capability::OutOfMemory) {
+        return;
+    }
+    let mut cases = cases("broken");
+    cases.retain(|case| case.ends_with(OUT_OF_MEMORY));
+    assert_eq!(cases.len(), 1);
+    all_give_their_cards(cases);
 }
 
 #[test]

@@ -39,6 +39,8 @@ pub enum Capability {
     ImageMounts,
     /// The old links from container to container.
     Links,
+    /// The end of a container that ran out of memory, told as that.
+    OutOfMemory,
     /// Answers about images that are in a registry.
     Distribution,
     /// Files and processes that are this machine's, as far as dco can tell.
@@ -63,6 +65,7 @@ impl Capability {
             Self::NamedContexts => "a builder that knows no named contexts",
             Self::ImageMounts => "no mounts of images",
             Self::Links => "no links",
+            Self::OutOfMemory => "no word of memory that ran out",
             Self::Distribution => "no look into registries",
             Self::Here => "files and processes of another machine",
             Self::LogFiles => "no files of logs that can be read",
@@ -144,6 +147,12 @@ impl Capability {
                 let made = engine::send("POST", "/containers/create", &body.to_string());
                 let _probe = made.body["Id"].as_str().map(|id| Probe(id.to_owned()));
                 made.status == 201
+            }
+            Self::OutOfMemory => {
+                let little = json!({"Memory": 24 << 20, "MemorySwap": 24 << 20});
+                let probe = Probe::run(json!({"Cmd": ["tail", "/dev/zero"], "HostConfig": little}));
+                engine::call("POST", &format!("/containers/{}/wait", probe.0));
+                probe.inspect()["State"]["OOMKilled"] == true
             }
             // Docker says in JSON that nobody answers there.
             Self::Distribution => {
