@@ -61,10 +61,12 @@ pub(super) async fn follow_one(
             continue;
         };
         // Docker 20.10 ends the stream with the container, at times before its last line.
+        let mut had = sent;
         if followed.heed == Heed::Log && sent <= READ_AGAIN {
             let rest = (sent, end.next.clone());
-            if followed.rest(work, show, rest, &say).await.is_none() {
-                return;
+            match followed.rest(work, show, rest, &say).await {
+                Some(read) => had = read.unwrap_or(sent),
+                None => return,
             }
         }
         let (status, at) = (end.status, end.at);
@@ -82,7 +84,8 @@ pub(super) async fn follow_one(
             }
         }
         followed.since = end.next.unwrap_or(followed.since);
-        (said, pause) = (0, PAUSE);
+        // Podman's stream goes on into the next run.
+        (said, pause) = (sent.saturating_sub(had), PAUSE);
     }
 }
 
@@ -135,16 +138,17 @@ impl Followed {
         }
     }
 
-    /// Sends what a log holds after so many bytes, until a moment; `None` where nobody listens.
+    /// Sends what a log holds after so many bytes, until a moment. How many bytes it had, as far as
+    /// it could be read; `None` where nobody listens any more.
     async fn rest(
         &self,
         work: &Work<'_>,
         show: &Show<'_>,
         (known, until): (usize, Option<String>),
         say: &mpsc::Sender<News>,
-    ) -> Option<()> {
+    ) -> Option<Option<usize>> {
         let Ok(mut log) = self.log(work, show, Some(until)).await else {
-            return Some(());
+            return Some(None);
         };
         let mut read = 0;
         while let Some(Ok(chunk)) = log.next().await {
@@ -152,7 +156,7 @@ impl Followed {
             read += chunk.bytes.len();
             self.say(chunk, skipped, say).await?;
         }
-        Some(())
+        Some(Some(read))
     }
 
     /// Sends a chunk but for its first bytes, which are known.
