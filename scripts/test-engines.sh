@@ -115,8 +115,17 @@ engine_podman() {
     cat /etc/containers/registries.conf 2>/dev/null
     printf '[[registry]]\nlocation = "127.0.0.1"\ninsecure = true\n'
   } >"$scratch/registries.conf"
+  # Who listens to events hears nothing more after their file was cut, by default at each megabyte.
+  {
+    cat /etc/containers/containers.conf 2>/dev/null
+    grep -qs '^\[engine\]' /etc/containers/containers.conf || echo '[engine]'
+  } | sed '/^\[engine\]/a events_logfile_max_size = "1g"' >"$scratch/containers.conf"
   # conmon leaves a file where it is started, when memory runs out.
-  (cd "$scratch" && CONTAINERS_REGISTRIES_CONF=$scratch/registries.conf exec podman system service -t 0 "$host") \
+  (
+    cd "$scratch" || exit
+    export CONTAINERS_CONF=$scratch/containers.conf CONTAINERS_REGISTRIES_CONF=$scratch/registries.conf
+    exec podman system service -t 0 "$host"
+  ) \
     >"$results/podman-service.log" 2>&1 &
   at_end "kill $!"
   until answers "$host"; do
