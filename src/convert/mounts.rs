@@ -167,7 +167,7 @@ fn from_service<'a>(
     if plain {
         return Ok(Entry::Bind { source, mount });
     }
-    if mount.r#type == MountType::Image && request.surroundings.api < (1, 48) {
+    if mount.r#type == MountType::Image && !request.surroundings.mounts_images {
         return Err(Diagnostic::error(format!(
             "service `{}` mounts the image `{source}` at `{}`, which this engine cannot do",
             request.service_name, mount.target

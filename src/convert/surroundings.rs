@@ -12,6 +12,8 @@ use crate::project::{FileObject, FileReference, Mapping, Mount, MountType, Proje
 pub struct Surroundings<'a> {
     /// The engine's API version.
     pub api: (u32, u32),
+    /// Whether the engine mounts images.
+    pub mounts_images: bool,
     /// Proxy variables of the Docker client's configuration: see [`proxy_variables`].
     pub proxy: &'a Mapping,
     /// Reads a file that a body carries inside itself (a seccomp profile).

@@ -68,6 +68,7 @@ impl Bench {
     fn ask<T>(&self, ask: impl FnOnce(ContainerRequest<'_>) -> T) -> T {
         let surroundings = Surroundings {
             api: self.api,
+            mounts_images: self.api >= (1, 48),
             proxy: &self.proxy,
             read: &self.read,
         };

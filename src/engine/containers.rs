@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::Engine;
 use super::error::{Error, Result};
 use super::podman;
-use super::transport::{Call, broken};
+use super::transport::{Call, broken, unexpected};
 
 /// Filters of a list or of events: `label` → `["com.docker.compose.project=app"]`.
 pub type Filters = BTreeMap<String, Vec<String>>;
@@ -101,10 +101,7 @@ impl Waiting {
         let body = self.0.into_body().collect().await;
         let bytes = body.map_err(|cause| broken(&self.1, cause))?.to_bytes();
         let response: ContainerWaitResponse =
-            serde_json::from_slice(&bytes).map_err(|cause| Error::Unexpected {
-                call: self.1,
-                cause: Box::new(cause),
-            })?;
+            serde_json::from_slice(&bytes).map_err(unexpected(self.1))?;
         match response.error.and_then(|error| error.message) {
             Some(message) if !message.is_empty() => Err(Error::Failed(message)),
             _ => Ok(response.status_code),
@@ -156,10 +153,7 @@ impl Engine {
             Value::Array(containers) => containers.iter_mut().for_each(podman::listed),
             container => podman::inspected(container),
         }
-        serde_json::from_value(answer).map_err(|cause| Error::Unexpected {
-            call: name,
-            cause: Box::new(cause),
-        })
+        serde_json::from_value(answer).map_err(unexpected(name))
     }
 
     /// Creates a container, for a platform where one is given.
@@ -174,8 +168,15 @@ impl Engine {
     ) -> Result<ContainerCreateResponse> {
         let call = Call::post("/containers/create")
             .query("name", name)
-            .query_if("platform", platform)
-            .document(body)?;
+            .query_if("platform", platform);
+        let call = match self.ping().await?.podman {
+            true => {
+                let mut body = serde_json::to_value(body).map_err(unexpected(call.name()))?;
+                podman::creation(&mut body);
+                call.document(&body)?
+            }
+            false => call.document(body)?,
+        };
         self.transport.json(call).await
     }
 
@@ -196,8 +197,13 @@ impl Engine {
         self.transport.done(call).await
     }
 
-    /// Stops and starts a container in place.
-    pub async fn restart_container(&self, id: &str, grace: Option<i32>) -> Result<()> {
+    /// Stops and starts a container in place; `grace` as [`Engine::stop_container`] takes it.
+    pub async fn restart_container(&self, id: &str, mut grace: Option<i32>) -> Result<()> {
+        // Podman kills at once where no time is given.
+        if grace.is_none() && self.ping().await?.podman {
+            let config = self.inspect_container(id).await?.config.unwrap_or_default();
+            grace = config.stop_timeout.and_then(|own| own.try_into().ok());
+        }
         let call = Call::post(format!("/containers/{id}/restart")).query_if("t", grace);
         self.transport.done(call).await
     }

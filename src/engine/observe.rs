@@ -49,13 +49,16 @@ const SERVICE: &str = "com.docker.compose.service";
 const NUMBER: &str = "com.docker.compose.container-number";
 const ONE_OFF: &str = "com.docker.compose.oneoff";
 
+/// The first of Docker's APIs that mounts images; Podman has long done so, whatever API it names.
+const IMAGE_MOUNTS: ApiVersion = ApiVersion::new(1, 48);
+
 /// Takes the snapshot: three lists and one inspection per image, all at the same time.
 ///
 /// # Errors
 ///
 /// The first of the engine's errors.
 pub async fn observe(engine: &Engine, wanted: &Wanted) -> Result<Observed> {
-    let ApiVersion { major, minor } = engine.ping().await?.api;
+    let ping = engine.ping().await?;
     let ours = labelled(format!("{PROJECT}={}", wanted.project));
     let images = wanted.images.iter().map(|image| find_image(engine, image));
     let all = Filters::new();
@@ -104,7 +107,8 @@ pub async fn observe(engine: &Engine, wanted: &Wanted) -> Result<Observed> {
         networks,
         volumes,
         images: images.into_iter().flatten().collect(),
-        api: (major, minor),
+        api: (ping.api.major, ping.api.minor),
+        mounts_images: ping.podman || ping.api >= IMAGE_MOUNTS,
     })
 }
 

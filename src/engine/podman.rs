@@ -1,6 +1,9 @@
-//! Podman's answers in Docker's words. Pure.
+//! Podman's answers in Docker's words, and requests that it takes in words of its own. Pure.
 
+use bollard::models::VolumeCreateRequest;
 use serde_json::Value;
+
+use crate::text::size;
 
 /// Mends a container of a list.
 pub(super) fn listed(container: &mut Value) {
@@ -17,8 +20,18 @@ pub(super) fn listed(container: &mut Value) {
 
 /// Mends what is said of one container.
 pub(super) fn inspected(container: &mut Value) {
-    if let Some(state) = container.pointer_mut("/State/Status") {
-        mend_state(state);
+    match restart_is_due(container) {
+        true => {
+            let state = &mut container["State"];
+            state["Status"] = "restarting".into();
+            state["Restarting"] = true.into();
+            state["Running"] = true.into();
+        }
+        false => {
+            if let Some(state) = container.pointer_mut("/State/Status") {
+                mend_state(state);
+            }
+        }
     }
     let ports = container.pointer_mut("/NetworkSettings/Ports");
     let bindings = ports.and_then(Value::as_object_mut).into_iter().flatten();
@@ -29,6 +42,59 @@ pub(super) fn inspected(container: &mut Value) {
     }
     mend_network_mode(container);
     mend_environment(container);
+}
+
+/// Whether a container that ended is started again: until Podman has cleaned up after it, which
+/// it does where nothing more is to come.
+fn restart_is_due(container: &Value) -> bool {
+    let policy = &container["HostConfig"]["RestartPolicy"];
+    let most = policy["MaximumRetryCount"].as_i64().unwrap_or_default();
+    let restarts = container["RestartCount"].as_i64().unwrap_or_default();
+    container["State"]["Status"] == "stopped"
+        && match policy["Name"].as_str() {
+            Some("always" | "unless-stopped") => true,
+            Some("on-failure") => {
+                container["State"]["ExitCode"] != 0 && (most == 0 || restarts < most)
+            }
+            _ => false,
+        }
+}
+
+/// Says in a container's request what Podman takes for another thing where it is left out.
+pub(super) fn creation(body: &mut Value) {
+    let grace = &mut body["StopTimeout"];
+    if grace.is_null() {
+        *grace = GRACE.into();
+    }
+}
+
+/// The seconds that Docker waits before it kills what is to stop; Podman kills at once.
+const GRACE: i64 = 10;
+
+/// Says a volume in memory in Podman's words: `size` is a disk quota to it, whatever the type.
+pub(super) fn volume(request: &mut VolumeCreateRequest) {
+    let Some(options) = &mut request.driver_opts else {
+        return;
+    };
+    if options.get("type").is_none_or(|kind| kind != "tmpfs") {
+        return;
+    }
+    if let Some(text) = options.get_mut("o") {
+        let words: Vec<String> = text.split(',').map(in_blocks).collect();
+        *text = words.join(",");
+    }
+}
+
+/// The smallest page of memory; where they are larger, there is more room, never less.
+const PAGE: i64 = 4096;
+
+/// An option of a `tmpfs`, a size as blocks.
+fn in_blocks(option: &str) -> String {
+    let size = option.strip_prefix("size=");
+    match size.and_then(|text| size::parse(text).ok()) {
+        Some(bytes) => format!("nr_blocks={}", bytes.saturating_add(PAGE - 1) / PAGE),
+        None => option.to_owned(),
+    }
 }
 
 /// The address of a port that is published on all of them, which Podman leaves out.
@@ -129,5 +195,58 @@ mod tests {
                 },
             })
         );
+    }
+
+    #[test]
+    fn a_restart_is_due_until_the_policy_gives_up_or_all_is_cleaned_up() {
+        let said = |status: &str, policy: Value, code: i64| {
+            let mut container = json!({
+                "State": {"Status": status, "ExitCode": code, "Running": false, "Restarting": false},
+                "RestartCount": 2,
+                "HostConfig": {"RestartPolicy": policy},
+            });
+            inspected(&mut container);
+            container["State"]["Status"].as_str().unwrap().to_owned()
+        };
+        let always = || json!({"Name": "always", "MaximumRetryCount": 0});
+        let failing = |most: i64| json!({"Name": "on-failure", "MaximumRetryCount": most});
+        assert_eq!(said("stopped", always(), 0), "restarting");
+        assert_eq!(said("exited", always(), 0), "exited");
+        assert_eq!(said("stopped", failing(0), 1), "restarting");
+        assert_eq!(said("stopped", failing(3), 1), "restarting");
+        assert_eq!(said("stopped", failing(2), 1), "exited");
+        assert_eq!(said("stopped", failing(0), 0), "exited");
+        assert_eq!(said("stopped", json!({"Name": "no"}), 1), "exited");
+    }
+
+    #[test]
+    fn the_size_of_a_volume_in_memory_is_told_in_blocks() {
+        let told = |kind: &str, options: &str| {
+            let options = [("type", kind), ("o", options)];
+            let options = options.map(|(key, value)| (key.to_owned(), value.to_owned()));
+            let mut request = VolumeCreateRequest {
+                driver_opts: Some(options.into()),
+                ..VolumeCreateRequest::default()
+            };
+            volume(&mut request);
+            request.driver_opts.unwrap()["o"].clone()
+        };
+        assert_eq!(told("tmpfs", "size=1m,uid=1000"), "nr_blocks=256,uid=1000");
+        assert_eq!(told("tmpfs", "size=5000"), "nr_blocks=2");
+        assert_eq!(told("tmpfs", "size=50%"), "size=50%");
+        assert_eq!(told("nfs", "size=1m"), "size=1m");
+    }
+
+    #[test]
+    fn a_container_without_a_grace_of_its_own_gets_dockers() {
+        let asked = |mut body: Value| {
+            creation(&mut body);
+            body
+        };
+        assert_eq!(
+            asked(json!({"Image": "a"})),
+            json!({"Image": "a", "StopTimeout": 10})
+        );
+        assert_eq!(asked(json!({"StopTimeout": 0})), json!({"StopTimeout": 0}));
     }
 }

@@ -154,10 +154,7 @@ impl Transport {
         let name = call.name();
         let body = self.call(call).await?.into_body().collect().await;
         let bytes = body.map_err(|cause| broken(&name, cause))?.to_bytes();
-        serde_json::from_slice(&bytes).map_err(|cause| Error::Unexpected {
-            call: name,
-            cause: Box::new(cause),
-        })
+        serde_json::from_slice(&bytes).map_err(unexpected(name))
     }
 
     /// Makes a call whose answer does not matter.
@@ -212,6 +209,14 @@ pub(super) fn broken(call: &str, cause: impl Into<Box<dyn StdError + Send + Sync
     Error::Broken {
         call: call.to_owned(),
         cause: cause.into(),
+    }
+}
+
+/// For what is no JSON of the kind that a call takes or gives.
+pub(super) fn unexpected(call: String) -> impl FnOnce(serde_json::Error) -> Error {
+    |cause| Error::Unexpected {
+        call,
+        cause: Box::new(cause),
     }
 }
 
@@ -354,10 +359,7 @@ impl Call {
 
     /// Gives it a JSON document.
     pub(super) fn document(mut self, value: &impl serde::Serialize) -> Result<Self> {
-        let bytes = serde_json::to_vec(value).map_err(|cause| Error::Unexpected {
-            call: self.name(),
-            cause: Box::new(cause),
-        })?;
+        let bytes = serde_json::to_vec(value).map_err(unexpected(self.name()))?;
         self.body = Body::Left(Full::new(bytes.into()));
         Ok(self.header("content-type", "application/json"))
     }

@@ -6,6 +6,7 @@ use bollard::query_parameters as query;
 use super::Engine;
 use super::containers::{Filters, filters};
 use super::error::Result;
+use super::podman;
 
 /// Calls about volumes. Each takes a name and gives the engine's own errors.
 impl Engine {
@@ -22,7 +23,10 @@ impl Engine {
     }
 
     /// Creates a volume; one that is there with the same driver and options is left as it is.
-    pub async fn create_volume(&self, request: VolumeCreateRequest) -> Result<Volume> {
+    pub async fn create_volume(&self, mut request: VolumeCreateRequest) -> Result<Volume> {
+        if self.ping().await?.podman {
+            podman::volume(&mut request);
+        }
         Ok(self.docker.create_volume(request).await?)
     }
 

@@ -18,6 +18,8 @@ pub struct Observed {
     pub images: BTreeMap<String, Image>,
     /// The engine's API version, as (major, minor).
     pub api: (u32, u32),
+    /// Whether it mounts images.
+    pub mounts_images: bool,
 }
 
 /// A container of the project.

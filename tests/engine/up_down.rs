@@ -370,3 +370,27 @@ fn a_port_that_is_taken_is_told_with_its_holder_and_nothing_stays_behind() {
     assert!(refused.stderr.contains(&container), "{}", refused.stderr);
     assert_eq!(other.containers().len(), 0);
 }
+
+#[test]
+fn what_names_no_grace_has_time_to_end() {
+    let project = Project::new("grace").file(
+        "compose.yaml",
+        r#"services:
+  web:
+    image: busybox
+    command: [sh, -c, "trap 'sleep 1; echo saved; exit 0' TERM; echo runs; while :; do sleep 0.1; done"]
+"#,
+    );
+    let says = |text: &str| {
+        until(Duration::from_secs(30), "its words", || {
+            let said = project.dco(&["logs", "--no-log-prefix"]).stdout;
+            (said == text).then_some(())
+        });
+    };
+    project.dco(&["up", "-d"]).ok();
+    says("runs\n");
+    project.dco(&["restart"]).ok();
+    says("runs\nsaved\nruns\n");
+    project.dco(&["stop"]).ok();
+    says("runs\nsaved\nruns\nsaved\n");
+}

@@ -140,6 +140,7 @@ impl Work<'_> {
     pub(in crate::command) fn surroundings<'p>(&self, proxy: &'p Mapping) -> Surroundings<'p> {
         Surroundings {
             api: self.observed.api,
+            mounts_images: self.observed.mounts_images,
             proxy,
             read: &|path: &str| std::fs::read_to_string(path),
         }
