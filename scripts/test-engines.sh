@@ -147,7 +147,8 @@ engine_ssh() {
   # The tests themselves are one process, and many engines' clients.
   twice=$(grep -- ' -M ' "$folder/calls" | cut -d' ' -f1,2 | sort | uniq -d | wc -l)
   echo "ssh: $opened commands took $accepted connections, $beyond of them beyond the ten calls at a time that sshd gives one" >&2
-  ((accepted <= opened + beyond && twice <= 1)) || fail "ssh: more connections than commands"
+  cp "$folder/calls" "$results/ssh.calls"
+  ((accepted <= opened + beyond && twice <= 1)) || fail "ssh: more connections than commands, see $results/ssh.calls"
 }
 
 for engine in ${ENGINES:-docker docker-28 podman ssh}; do

@@ -1,5 +1,6 @@
 //! What a verb runs in: the global flags, the environment, the terminal, and who is spoken to.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -28,7 +29,9 @@ pub struct Context {
     /// What standard input, output and error are.
     pub terminal: Terminal,
     /// The files that were fetched for this command.
-    pub(super) fetched: std::cell::OnceCell<remote::Fetched>,
+    pub(super) fetched: OnceCell<remote::Fetched>,
+    /// One for the whole command: its connections are shared by all of its steps.
+    engine: OnceCell<Engine>,
     reporter: Reporter,
     /// Looked up when something is said.
     wording: OnceLock<Wording>,
@@ -52,7 +55,8 @@ impl Context {
             verb: verb.to_owned(),
             env,
             terminal,
-            fetched: std::cell::OnceCell::new(),
+            fetched: OnceCell::new(),
+            engine: OnceCell::new(),
             reporter,
             wording: OnceLock::new(),
         })
@@ -85,6 +89,9 @@ impl Context {
 
     /// The engine that is meant. Whether anybody answers shows with the first call.
     pub fn engine(&self) -> Result<Engine> {
+        if let Some(engine) = self.engine.get() {
+            return Ok(engine.clone());
+        }
         let globals = &self.globals;
         let selection = Selection {
             host: globals.host.last().cloned(),
@@ -97,7 +104,8 @@ impl Context {
                 key: globals.tlskey.clone(),
             },
         };
-        Ok(Engine::from_environment(&selection, &self.docker_config())?)
+        let engine = Engine::from_environment(&selection, &self.docker_config())?;
+        Ok(self.engine.get_or_init(|| engine).clone())
     }
 
     /// How many steps, pulls and pushes run at once, where the user limits them: `--parallel`, else

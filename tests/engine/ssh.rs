@@ -20,6 +20,7 @@ services:
     depends_on: [base]
   base: {image: busybox, init: true, command: sleep 600}
   built: {build: ., profiles: [built]}
+  job: {image: busybox, command: echo done, profiles: [job]}
 volumes: {data: }
 ";
 
@@ -58,7 +59,10 @@ fn every_command_takes_one_connection() {
     one(&["build", "built"]);
     let run = one(&["run", "--rm", "-T", "built", "cat", "/note"]);
     assert_eq!(run.stdout, "by hand\n");
-    one(&["down", "-v"]);
+    // Attached, it looks again at its end, to stop what runs.
+    let attached = one(&["up", "--abort-on-container-exit", "job"]).stdout;
+    assert!(attached.contains("done\n"), "{attached}");
+    one(&["--profile", "job", "down", "-v"]);
     assert_eq!(project.containers().len(), 0);
 }
 
