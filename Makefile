@@ -62,18 +62,12 @@ release:
 
 # All cores of the release build's optimiser, none of its waiting: for checks of speed.
 .PHONY: bench
-bench: ## times dco beside Docker Compose and the engine's own limit (BENCH="up -d" for some of it)
-	@../shared/peers/install $(PEERS) >/dev/null
-	@$(IMAGES) busybox
-	$(CARGO) build --release --locked
-	@$(ENGINE) env DCO_BIN=$(abspath $(DCO)) PEER_2=$(PEERS)/compose-2.40 PEER_1=$(PEERS)/compose-1.29 \
-		$(CARGO) bench --locked --profile fast --bench compare -- $(if $(BENCH),"$(BENCH)")
-
-.PHONY: bench-reload
-bench-reload: release ## times a save until it is live, beside Docker Compose and the engine's own calls
+bench: release ## times dco beside Docker Compose and the engine's own limit; writes the README's table (BENCH="up -d" for some of it)
 	@$(PEERS_INSTALL) $(PEERS) >/dev/null
 	@$(IMAGES) busybox python:3
-	@$(ENGINE) env DCO_BIN=$(abspath $(DCO)) PEER_2=$(PEERS)/compose-2.40 $(CARGO) test --locked --bench reload
+	@set -o pipefail; $(ENGINE) env DCO_BIN=$(abspath $(DCO)) PEER_2=$(PEERS)/compose-2.40 PEER_1=$(PEERS)/compose-1.29 \
+		$(CARGO) bench --locked --profile fast --bench compare -- $(if $(BENCH),"$(BENCH)") | tee target/bench.md
+	@$(if $(BENCH),,grep '^|' target/bench.md | scripts/readme-table bench)
 
 .PHONY: soak
 soak: ## long runs: cold starts, how exact gates are, storms of changes under `sync`, every fuzz target (SOAK=name for one, FUZZ=seconds)

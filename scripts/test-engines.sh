@@ -171,9 +171,6 @@ if ((${#tests[@]} == 0)); then
     done
   )
   echo "$table"
-  awk -v table="$table" '
-    /<!-- engines -->/ { print; print table; skip = 1; next }
-    /<!-- end of engines -->/ { skip = 0 }
-    !skip { print }' README.md >"$scratch/README.md" && cp "$scratch/README.md" README.md
+  scripts/readme-table engines <<<"$table"
 fi
 exit "$status"

@@ -1,7 +1,7 @@
 //! What many runs come to: medians, ratios pair by pair, and differences with their interval.
 
-use crate::Row;
 use crate::subject::Run;
+use crate::{Row, Unit};
 
 /// The middle one.
 pub fn median(mut values: Vec<f64>) -> Option<f64> {
@@ -16,6 +16,11 @@ pub fn median(mut values: Vec<f64>) -> Option<f64> {
 
 fn ratio(over: &[f64], under: &[f64]) -> Option<f64> {
     median(over.iter().zip(under).map(|(a, b)| a / b).collect())
+}
+
+/// The differences of two columns, pair by pair.
+pub fn differences(over: &[f64], under: &[f64]) -> Vec<f64> {
+    over.iter().zip(under).map(|(a, b)| a - b).collect()
 }
 
 /// Whether the median of paired differences is at most `most` milliseconds, in words with the
@@ -55,7 +60,9 @@ impl Figures {
             ratio(&self.wall[0], &self.wall[3]),
         ];
         Row {
-            name: format!("{name} (ms)"),
+            name: name.to_owned(),
+            unit: Unit::Time,
+            rounds: self.wall[0].len(),
             medians: [0, 1, 2, 3].map(|subject| median(self.wall[subject].clone())),
             ratios,
             target: target.map(|(text, most)| {
@@ -72,7 +79,9 @@ impl Figures {
     pub fn peak(&self, name: &str) -> Row {
         let ratio = ratio(&self.memory[0], &self.memory[1]);
         Row {
-            name: format!("{name} (peak MiB)"),
+            name: format!("{name}, peak memory"),
+            unit: Unit::Memory,
+            rounds: self.memory[0].len(),
             medians: [
                 median(self.memory[0].clone()),
                 median(self.memory[1].clone()),

@@ -28,7 +28,7 @@ impl Connection {
     }
 
     /// One request; a status of 400 or more ends the benchmark.
-    pub fn call(&mut self, method: &str, path: &str, body: &str) -> Answer {
+    pub fn call(&mut self, method: &str, path: &str, body: impl AsRef<[u8]>) -> Answer {
         let answer = self.send(method, path, body);
         assert!(
             answer.status < 400,
@@ -39,20 +39,30 @@ impl Connection {
         answer
     }
 
-    fn send(&mut self, method: &str, path: &str, body: &str) -> Answer {
-        write!(
-            self.0.get_mut(),
-            "{method} /v1.41{path} HTTP/1.1\r\nHost: engine\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+    fn send(&mut self, method: &str, path: &str, body: impl AsRef<[u8]>) -> Answer {
+        let body = body.as_ref();
+        let kind = match method {
+            "PUT" => "application/x-tar",
+            _ => "application/json",
+        };
+        let mut request = format!(
+            "{method} /v1.41{path} HTTP/1.1\r\nHost: engine\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
             body.len()
         )
-        .expect("the engine takes requests");
+        .into_bytes();
+        request.extend_from_slice(body);
+        self.0
+            .get_mut()
+            .write_all(&request)
+            .expect("the engine takes requests");
         let status = self
             .line()
             .split(' ')
             .nth(1)
             .and_then(|code| code.parse().ok())
             .expect("a status line");
-        let (mut length, mut chunked) = (0, false);
+        // A stream of a program's output has neither a length nor chunks: it ends the connection.
+        let (mut length, mut chunked, mut stream) = (0, false, false);
         loop {
             let line = self.line().to_ascii_lowercase();
             if line.is_empty() {
@@ -62,6 +72,7 @@ impl Connection {
                 length = text.trim().parse().expect("a length");
             }
             chunked |= line.starts_with("transfer-encoding:") && line.contains("chunked");
+            stream |= line.ends_with("/vnd.docker.raw-stream");
         }
         let mut body = Vec::new();
         if chunked {
@@ -73,6 +84,10 @@ impl Connection {
                     break;
                 }
             }
+        } else if stream {
+            self.0
+                .read_to_end(&mut body)
+                .expect("the engine answers whole");
         } else {
             self.read(length, &mut body);
         }
@@ -133,7 +148,7 @@ impl Floor {
         Connection::open().call(
             "POST",
             "/networks/create",
-            &format!(r#"{{"Name":"{network}","CheckDuplicate":true,"Labels":{{"{LABEL}":"1"}}}}"#),
+            format!(r#"{{"Name":"{network}","CheckDuplicate":true,"Labels":{{"{LABEL}":"1"}}}}"#),
         );
         let text = body(&network);
         let containers = parallel(count, |connection, index| {
@@ -179,7 +194,8 @@ impl Floor {
     }
 }
 
-fn parallel<T: Send>(count: usize, job: impl Fn(&mut Connection, usize) -> T + Sync) -> Vec<T> {
+/// Does a job for each number below `count`, over connections that last; what comes of it in order.
+pub fn parallel<T: Send>(count: usize, job: impl Fn(&mut Connection, usize) -> T + Sync) -> Vec<T> {
     let next = AtomicUsize::new(0);
     let mut done: Vec<(usize, T)> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..count.min(THREADS))

@@ -8,21 +8,40 @@
 #![allow(clippy::print_stdout, reason = "a table on stdout is what it is for")]
 
 mod context;
+mod daily;
 mod figures;
 mod floor;
 mod planning;
+mod project;
+mod reload;
 mod scenarios;
 mod subject;
+mod tree;
 
 use std::path::PathBuf;
 
 use subject::Subject;
 
+/// What a figure counts.
+#[derive(Clone, Copy)]
+pub enum Unit {
+    /// Milliseconds.
+    Time,
+    /// MiB of memory.
+    Memory,
+    /// Megabytes of a file.
+    Size,
+}
+
 /// The figures of one scenario.
 pub struct Row {
     /// What was measured.
     pub name: String,
-    /// Median wall milliseconds (or MiB) of dco, Compose 2.40, Compose 1.29 and the floor.
+    /// In which unit.
+    pub unit: Unit,
+    /// In how many rounds.
+    pub rounds: usize,
+    /// Medians of dco, Compose 2.40, Compose 1.29 and the floor.
     pub medians: [Option<f64>; 4],
     /// Median of the pairwise ratios of dco to Compose 2.40 and to the floor.
     pub ratios: [Option<f64>; 2],
@@ -71,35 +90,41 @@ fn main() {
         "the engine has no image `busybox`: run `make bench`, which makes it"
     );
     println!(
-        "| whole process, median of {runs} | dco | Compose 2.40 | Compose 1.29 | engine's floor | dco / 2.40 | dco / floor | target |"
+        "| whole process, median of {runs}, or of [n] | dco | Compose 2.40 | Compose 1.29 | engine's floor | dco / 2.40 | dco / floor | target |"
     );
     println!("|---|--:|--:|--:|--:|--:|--:|---|");
     let mut held = true;
     scenarios::all(&bench, &mut |row| {
         held &= row.target.as_ref().is_none_or(|(_, holds)| *holds);
-        println!("{}", line(&row));
+        println!("{}", line(&row, runs));
     });
     if !held {
         println!("\nA target that is marked with ✘ did not hold in this run.");
     }
 }
 
-fn line(row: &Row) -> String {
-    let number = |value: Option<f64>| {
-        value.map_or(String::from("–"), |value| match value {
-            v if v < 10.0 => format!("{v:.1}"),
-            v => format!("{v:.0}"),
+fn line(row: &Row, runs: usize) -> String {
+    let figure = |value: Option<f64>| {
+        value.map_or(String::new(), |value| match row.unit {
+            Unit::Time if value >= 1000.0 => format!("{:.1} s", value / 1e3),
+            Unit::Time if value >= 10.0 => format!("{value:.0} ms"),
+            Unit::Time => format!("{value:.1} ms"),
+            Unit::Memory => format!("{value:.0} MiB"),
+            Unit::Size => format!("{value:.1} MB"),
         })
     };
-    let ratio =
-        |value: Option<f64>| value.map_or(String::from("–"), |value| format!("{value:.2}"));
+    let ratio = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.2}"));
     let target = row.target.as_ref().map_or(String::new(), |(text, holds)| {
         format!("{text} {}", if *holds { '✔' } else { '✘' })
     });
-    let [dco, compose, old, floor] = row.medians.map(number);
+    let rounds = match row.rounds == runs {
+        true => String::new(),
+        false => format!(" [{}]", row.rounds),
+    };
+    let [dco, compose, old, floor] = row.medians.map(figure);
     let [to_compose, to_floor] = row.ratios.map(ratio);
     format!(
-        "| {} | {dco} | {compose} | {old} | {floor} | {to_compose} | {to_floor} | {target} |",
+        "| {}{rounds} | {dco} | {compose} | {old} | {floor} | {to_compose} | {to_floor} | {target} |",
         row.name
     )
 }

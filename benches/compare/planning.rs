@@ -14,8 +14,8 @@ use dco::plan::observed::{Attachment, Container, Image, Network as ObservedNetwo
 use dco::plan::{self, Hashes, Observed, Plan, Recreate, UpPolicy, World};
 use dco::project::{Network, Project, Service, Volume};
 
-use crate::Row;
 use crate::figures::median;
+use crate::{Row, Unit};
 
 /// A plan of a thousand services may take this many milliseconds.
 const MOST: f64 = 30.0;
@@ -92,7 +92,9 @@ fn timed(name: &str, runs: usize, job: &dyn Fn()) -> Row {
     }
     let time = median(times);
     Row {
-        name: format!("{name} (ms)"),
+        name: name.to_owned(),
+        unit: Unit::Time,
+        rounds: runs,
         medians: [time, None, None, None],
         ratios: [None, None],
         target: Some((

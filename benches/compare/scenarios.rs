@@ -1,12 +1,10 @@
 //! What is measured: each scenario sets its project up, runs all subjects in turn, and cleans up.
 
 use std::fmt::Write as _;
-use std::path::Path;
 use std::time::Instant;
 
 use crate::figures::{Figures, within};
 use crate::floor::{Floor, Order};
-use crate::subject::Subject;
 use crate::{Bench, Row};
 
 /// Runs every wanted scenario and hands its row over as it is done.
@@ -16,44 +14,45 @@ pub fn all(bench: &Bench, row: &mut dyn FnMut(Row)) {
             scenario(name).into_iter().for_each(&mut *row);
         }
     };
-    run("version", &|name| {
-        bench.reading(name, TUTORIAL, &["version"], None)
-    });
-    run("config -q, the tutorial's file", &|name| {
+    run("size of the program", &|name| bench.size(name));
+    run("`version`", &|name| bench.version(name, TUTORIAL));
+    run("`config -q`, a Django project", &|name| {
         bench.config(name, TUTORIAL)
     });
     let large = thousand();
-    run("config -q, 1,000 services", &|name| {
+    run("`config -q`, 1,000 services", &|name| {
         bench.config(name, &large)
     });
-    run("plan of 1,000 services", &|name| {
+    run("planning 1,000 services", &|name| {
         crate::planning::rows(name, &large, bench.runs)
     });
-    run("up -d of 1 from nothing", &|name| vec![bench.one(name)]);
+    run("`ps` of 20 containers", &|name| bench.ps(name, 20));
+    run("`exec -T web true`", &|name| bench.exec(name, 20));
+    run("`logs --tail 10000` of 5 services", &|name| {
+        bench.logs(name)
+    });
+    run("`up -d` again, 60 services that run", &|name| {
+        bench.up_again(name, 60)
+    });
+    run("`up -d` again, 2,000 files of context", &|name| {
+        vec![bench.context(name)]
+    });
+    run("`up -d` of 1 from nothing", &|name| vec![bench.one(name)]);
     for count in [20, 60] {
-        run(&format!("up -d of {count}"), &|name| {
+        run(&format!("`up -d` of {count} from nothing"), &|name| {
             bench.up(name, count, Order::Together)
         });
     }
-    run("up -d of a chain of 20", &|name| {
+    run("`up -d` of a chain of 20", &|name| {
         bench.up(name, 20, Order::Chain)
     });
     run("settling after a chain of 5", &|name| {
         vec![bench.settling(name)]
     });
-    run("up -d again, 2,000 files of context", &|name| {
-        vec![bench.context(name)]
+    run("a save until it is live", &|name| bench.reload(name));
+    run("watching 20,000 folders, 19,900 of them ignored", &|name| {
+        bench.tree(name)
     });
-    run("running 60: up -d again", &|name| {
-        bench.running(name, 60, &["up", "-d"], Some(("≤ 0.25 of 2.40", 0.25)))
-    });
-    run("running 20: ps", &|name| {
-        bench.running(name, 20, &["ps"], Some(("≤ 0.20 of 2.40", 0.20)))
-    });
-    run("running 20: exec true", &|name| {
-        bench.running(name, 20, &["exec", "-T", "s0", "true"], None)
-    });
-    run("logs --tail 10000 of 5", &|name| bench.logs(name));
 }
 
 const TUTORIAL: &str = "\
@@ -94,7 +93,7 @@ fn thousand() -> String {
 }
 
 /// `count` services that sleep, independent or in a chain.
-fn sleepers(count: usize, order: Order) -> String {
+pub fn sleepers(count: usize, order: Order) -> String {
     let mut text = String::from("services:\n");
     for n in 0..count {
         let _ = writeln!(
@@ -108,83 +107,7 @@ fn sleepers(count: usize, order: Order) -> String {
     text
 }
 
-/// A project in a folder of its own, with what takes it down again.
-pub struct Project<'a> {
-    folder: tempfile::TempDir,
-    cleaner: &'a Subject,
-}
-
-impl Project<'_> {
-    pub fn path(&self) -> &Path {
-        self.folder.path()
-    }
-}
-
-impl Drop for Project<'_> {
-    fn drop(&mut self) {
-        self.cleaner
-            .run(self.folder.path(), &["down", "-t", "1", "-v"], &[]);
-    }
-}
-
 impl Bench {
-    fn subjects(&self) -> impl Iterator<Item = (usize, &Subject)> {
-        [Some(&self.dco), Some(&self.compose), self.old.as_ref()]
-            .into_iter()
-            .enumerate()
-            .filter_map(|(index, subject)| Some((index, subject?)))
-    }
-
-    pub fn project(&self, text: &str) -> Project<'_> {
-        let folder = tempfile::Builder::new()
-            .prefix("dcobench")
-            .tempdir()
-            .expect("a folder");
-        std::fs::write(folder.path().join("docker-compose.yml"), text).expect("a compose file");
-        Project {
-            folder,
-            cleaner: &self.compose,
-        }
-    }
-
-    /// A command that changes nothing, on a project that does not run.
-    fn reading(
-        &self,
-        name: &str,
-        text: &str,
-        args: &[&str],
-        target: Option<(&str, f64)>,
-    ) -> Vec<Row> {
-        vec![self.repeat(text, args).time(name, target)]
-    }
-
-    fn config(&self, name: &str, text: &str) -> Vec<Row> {
-        // The oldest peer knows no `name:`-less 3.x file with merge keys of this size in a sane time.
-        let figures = self.repeat(text, &["config", "-q"]);
-        vec![
-            figures.time(name, Some(("≤ 0.10 of 2.40", 0.10))),
-            figures.peak(name),
-        ]
-    }
-
-    fn repeat(&self, text: &str, args: &[&str]) -> Figures {
-        let folder = tempfile::tempdir().expect("a folder");
-        std::fs::write(folder.path().join("docker-compose.yml"), text).expect("a compose file");
-        let mut figures = Figures::default();
-        for round in 0..=self.runs {
-            for (index, subject) in self
-                .subjects()
-                .filter(|(index, _)| *index < 2 || !text.starts_with("x-"))
-            {
-                let run = subject.run(folder.path(), args, &[]);
-                if round > 0 {
-                    figures.add(index, run);
-                }
-            }
-        }
-        figures
-    }
-
     /// One container from nothing: the paired differences to the floor, over three times the runs.
     fn one(&self, name: &str) -> Row {
         let mut figures = Figures::default();
@@ -236,7 +159,7 @@ impl Bench {
     fn up(&self, name: &str, count: usize, order: Order) -> Vec<Row> {
         let (mut up, mut down) = (Figures::default(), Figures::default());
         // Minutes a round: fewer of them for the larger sizes.
-        let rounds = (self.runs * 20 / (count * count)).clamp(3, self.runs);
+        let rounds = (self.runs * 8 / count).clamp(4, self.runs);
         for round in 0..=rounds {
             let begun = Instant::now();
             let floor = Floor::up(count, order);
@@ -268,7 +191,7 @@ impl Bench {
         let mut rows = vec![up.time(name, Some(most))];
         if order == Order::Together {
             rows.push(down.time(
-                &name.replace("up -d", "down"),
+                &format!("`down` of {count}"),
                 Some(("≤ 1.10 of the floor", 1.10)),
             ));
         }
@@ -276,52 +199,5 @@ impl Bench {
             rows.push(up.peak(name));
         }
         rows
-    }
-
-    /// A command on a project of so many running services.
-    fn running(
-        &self,
-        name: &str,
-        count: usize,
-        args: &[&str],
-        target: Option<(&str, f64)>,
-    ) -> Vec<Row> {
-        let project = self.project(&sleepers(count, Order::Together));
-        self.compose.run(project.path(), &["up", "-d"], &[]);
-        let mut figures = Figures::default();
-        for round in 0..=self.runs {
-            // Compose 1.29 names containers otherwise: it would make its own.
-            for (index, subject) in self.subjects().filter(|(index, _)| *index < 2) {
-                let run = subject.run(project.path(), args, &[]);
-                if round > 0 {
-                    figures.add(index, run);
-                }
-            }
-        }
-        vec![figures.time(name, target)]
-    }
-
-    /// The last 10,000 lines of five services.
-    fn logs(&self, name: &str) -> Vec<Row> {
-        let mut text = String::from("services:\n");
-        for n in 0..5 {
-            let _ = writeln!(
-                text,
-                "  s{n}:\n    image: busybox\n    init: true\n    stop_grace_period: 1s\n    command: sh -c 'seq 1 12000; sleep infinity'"
-            );
-        }
-        let project = self.project(&text);
-        self.compose
-            .run(project.path(), &["up", "-d", "--wait"], &[]);
-        let mut figures = Figures::default();
-        for round in 0..=self.runs {
-            for (index, subject) in self.subjects().filter(|(index, _)| *index < 2) {
-                let run = subject.run(project.path(), &["logs", "--tail", "10000"], &[]);
-                if round > 0 {
-                    figures.add(index, run);
-                }
-            }
-        }
-        vec![figures.time(name, Some(("≤ 0.33 of 2.40", 0.33)))]
     }
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::median;
+use crate::figures::median;
+use crate::{Bench, Row, Unit};
 
 /// The folders of the tree that are sources, and those that git ignores.
 const SOURCES: usize = 100;
@@ -117,26 +118,48 @@ fn peak(pid: u32) -> f64 {
     kib.and_then(|kib| kib.parse::<f64>().ok()).expect("a peak") / 1024.0
 }
 
-/// Prints what a watch of the tree costs.
-pub fn measure(program: &Path, runs: usize) {
-    let project = Project::new(program);
-    let (mut walls, mut cpus, mut most) = (Vec::new(), Vec::new(), 0.0_f64);
-    for _ in 0..runs {
-        let (wall, cpu, peak, _) = project.start(None);
-        walls.push(wall);
-        cpus.push(cpu);
-        most = most.max(peak);
+impl Bench {
+    /// What a watch of the tree costs.
+    pub fn tree(&self, name: &str) -> Vec<Row> {
+        let project = Project::new(&self.dco.program);
+        let (mut walls, mut cpus, mut peaks) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..self.runs {
+            let (wall, cpu, peak, _) = project.start(None);
+            walls.push(wall);
+            cpus.push(cpu);
+            peaks.push(peak);
+        }
+        let (.., at_rest) = project.start(Some(REST));
+        let most = peaks.iter().copied().fold(0.0, f64::max);
+        let row = |name: String, unit, value: Option<f64>, target| Row {
+            name,
+            unit,
+            rounds: self.runs,
+            medians: [value, None, None, None],
+            ratios: [None, None],
+            target: Some(target),
+        };
+        let (wall, cpu) = (median(walls), median(cpus).unwrap_or(f64::NAN));
+        let started = (
+            format!("< {} ms; {cpu:.0} of CPU", LIMITS.0),
+            wall.is_some_and(|wall| wall < LIMITS.0),
+        );
+        let held = (
+            format!(
+                "< {} MiB; at rest {at_rest:.1} ms of CPU in {} s",
+                LIMITS.1,
+                REST.as_secs()
+            ),
+            most < LIMITS.1 && at_rest < 1.0,
+        );
+        vec![
+            row(name.to_owned(), Unit::Time, wall, started),
+            row(
+                format!("{name}, peak memory"),
+                Unit::Memory,
+                Some(most),
+                held,
+            ),
+        ]
     }
-    let (_, _, _, at_rest) = project.start(Some(REST));
-    let (wall, cpu) = (median(&mut walls), median(&mut cpus));
-    let holds = wall < LIMITS.0 && most < LIMITS.1 && at_rest < 1.0;
-    let mark = if holds { '✔' } else { '✘' };
-    println!(
-        "a watch of {} folders, {IGNORED} of them ignored (median of {runs}): from its start until it watches {wall:.1} ms, at best {:.1} (below {}), {cpu:.1} ms of CPU; at most {most:.1} MiB (below {}); {at_rest:.1} ms of CPU in {} s at rest {mark}",
-        SOURCES + IGNORED,
-        walls.first().copied().unwrap_or(f64::NAN),
-        LIMITS.0,
-        LIMITS.1,
-        REST.as_secs(),
-    );
 }
