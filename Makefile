@@ -8,7 +8,7 @@ CARGO  ?= cargo
 ENGINE := scripts/engine.sh
 IMAGES := $(ENGINE) examples/images/ensure
 # The images that the engine tests name.
-TEST_IMAGES := busybox debian python:3 postgres:15 redis redis:7 nginx nginx:alpine mariadb:10.11 node:slim
+TEST_IMAGES := busybox debian python:3 python:3-slim postgres:15 redis redis:7 nginx nginx:alpine mariadb:10.11 node:slim
 # Docker Compose's own releases, to compare with: compose-2.40 and so on.
 PEERS  ?= /opt/peers
 # What puts them there.

@@ -136,8 +136,8 @@ async fn of_engine(engine: &Engine) -> Vec<Finding> {
     }
     if ping.podman && is_here && !Path::new(SYSTEMD).exists() {
         findings.push(Finding::warning(
-            "no systemd runs here, and Podman leaves healthchecks to it: nothing gets healthy",
-            "wait for `service_started` instead of `service_healthy`, or use an engine that runs healthchecks itself",
+            "no systemd runs here, and Podman leaves healthchecks to it: dco runs them while it waits, nobody does afterwards",
+            "nothing to do for `service_healthy`; what is to notice later that a service is sick needs systemd or another engine",
         ));
     }
     let networks = engine.list_networks(&Filters::new()).await;

@@ -208,6 +208,12 @@ impl Engine {
         self.transport.done(call).await
     }
 
+    /// Has Podman run a container's healthcheck once; its inspection tells what came of it.
+    pub async fn check_health(&self, id: &str) -> Result<()> {
+        let call = Call::get(format!("/libpod/containers/{id}/healthcheck"));
+        self.transport.done(call).await
+    }
+
     /// Sends a signal, by name or number.
     pub async fn kill_container(&self, id: &str, signal: &str) -> Result<()> {
         let options = query::KillContainerOptionsBuilder::default()
@@ -248,8 +254,16 @@ impl Engine {
 
     /// The processes of a container.
     pub async fn top(&self, id: &str) -> Result<ContainerTopResponse> {
-        let options = None::<query::TopOptions>;
-        Ok(self.docker.top_processes(id, options).await?)
+        let podman = self.ping().await?.podman;
+        let options = podman.then(|| {
+            let columns = query::TopOptionsBuilder::default().ps_args(podman::COLUMNS);
+            columns.build()
+        });
+        let mut top = self.docker.top_processes(id, options).await?;
+        if podman {
+            podman::top(&mut top);
+        }
+        Ok(top)
     }
 
     /// Begins to wait; when this returns, the engine waits, so that a start afterwards cannot end

@@ -1,6 +1,6 @@
 //! Podman's answers in Docker's words, and requests that it takes in words of its own. Pure.
 
-use bollard::models::VolumeCreateRequest;
+use bollard::models::{ContainerTopResponse, VolumeCreateRequest};
 use serde_json::Value;
 
 use crate::text::size;
@@ -70,6 +70,23 @@ pub(super) fn creation(body: &mut Value) {
 
 /// The seconds that Docker waits before it kills what is to stop; Podman kills at once.
 const GRACE: i64 = 10;
+
+/// The columns of processes that Podman finds out itself; for all else it runs a `ps` in the
+/// container, which images seldom have.
+pub(super) const COLUMNS: &str = "user,pid,ppid,pcpu,etime,tty,time,args";
+
+/// Gives the columns of processes Docker's titles.
+pub(super) fn top(top: &mut ContainerTopResponse) {
+    for title in top.titles.iter_mut().flatten() {
+        match title.as_str() {
+            "USER" => "UID",
+            "%CPU" => "C",
+            "COMMAND" => "CMD",
+            _ => continue,
+        }
+        .clone_into(title);
+    }
+}
 
 /// Says a volume in memory in Podman's words: `size` is a disk quota to it, whatever the type.
 pub(super) fn volume(request: &mut VolumeCreateRequest) {
@@ -248,5 +265,21 @@ mod tests {
             json!({"Image": "a", "StopTimeout": 10})
         );
         assert_eq!(asked(json!({"StopTimeout": 0})), json!({"StopTimeout": 0}));
+    }
+
+    #[test]
+    fn the_columns_of_processes_have_dockers_titles() {
+        let titles = [
+            "USER", "PID", "PPID", "%CPU", "ELAPSED", "TTY", "TIME", "COMMAND",
+        ];
+        let mut found = ContainerTopResponse {
+            titles: Some(titles.map(str::to_owned).into()),
+            processes: None,
+        };
+        top(&mut found);
+        assert_eq!(
+            found.titles.unwrap().join(" "),
+            "UID PID PPID C ELAPSED TTY TIME CMD"
+        );
     }
 }

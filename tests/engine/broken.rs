@@ -111,9 +111,6 @@ hint: add `x-dco: {wait: [\"db:5432\"]}` to `web`
 
 #[test]
 fn a_dependency_that_never_gets_healthy_shows_its_own_words() {
-    if !needs(Capability::Healthchecks) {
-        return;
-    }
     let project = Project::new("sick").file(
         "compose.yaml",
         "\

@@ -191,9 +191,6 @@ fn a_project_that_runs_out_of_memory_is_told_so() {
 
 #[test]
 fn a_broken_project_with_a_healthcheck_gives_its_rule_too() {
-    if !needs(Capability::Healthchecks) {
-        return;
-    }
     let (with, _) = parted("broken");
     all_give_their_cards(with);
 }
@@ -236,9 +233,6 @@ fn a_healthy_project_gives_no_card() {
 
 #[test]
 fn a_healthy_project_with_a_healthcheck_gives_none_either() {
-    if !needs(Capability::Healthchecks) {
-        return;
-    }
     let (with, _) = parted("healthy");
     none_gives_a_card(&with);
 }

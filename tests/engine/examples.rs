@@ -76,7 +76,7 @@ fn node_and_redis_count_pass_their_tests_and_reload() {
 
 #[test]
 fn the_web_stack_migrates_first_and_shares_requests_out_to_its_replicas() {
-    if !needs(Capability::Healthchecks) {
+    if !needs(Capability::InternalNames) {
         return;
     }
     let project = example("web-stack");

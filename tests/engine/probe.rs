@@ -345,9 +345,6 @@ http.server.HTTPServer(('0.0.0.0', 8000), H).serve_forever()
 
 #[test]
 fn health_and_completion_come_by_events_and_failures_end_the_wait() {
-    if !needs(Capability::Healthchecks) {
-        return;
-    }
     block_on(async {
         let stage = Stage::new("gateend").await;
         let checked = ContainerCreateBody {

@@ -164,7 +164,7 @@ networks:
 
 #[test]
 fn what_failed_is_told_with_the_names_that_containers_keep() {
-    if !needs(Capability::Healthchecks) {
+    if !needs(Capability::Endpoints) {
         return;
     }
     let (port, other) = (free_port(), free_port());

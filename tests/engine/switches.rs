@@ -2,7 +2,6 @@
 
 use std::process::Stdio;
 
-use crate::support::capability::{Capability, needs};
 use crate::support::{PATIENCE, Project, Terminal, until};
 
 const WEB: &str = "\
@@ -151,9 +150,6 @@ services:
 
 #[test]
 fn start_waits_until_services_are_healthy_and_fails_where_one_never_is() {
-    if !needs(Capability::Healthchecks) {
-        return;
-    }
     let project = Project::new("switches").file(
         "compose.yaml",
         "\

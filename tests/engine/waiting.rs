@@ -272,9 +272,6 @@ const WEB: &str = "services:\n  web:\n    image: busybox\n    init: true\n    co
 
 #[test]
 fn a_service_that_runs_or_did_its_task_passes_a_strict_wait() {
-    if !needs(Capability::Healthchecks) {
-        return;
-    }
     ends(WEB, 0);
     ends(&WEB.replace("sleep 600", "'true'"), 0);
     ends(

@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::net::TcpListener;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -33,12 +35,16 @@ pub enum Capability {
     ApiVersions,
     /// Services that find each other by their names.
     Names,
+    /// The same in networks without a way out.
+    InternalNames,
     /// Builds with contexts beside the first.
     NamedContexts,
     /// Images that are mounted.
     ImageMounts,
     /// The old links from container to container.
     Links,
+    /// A taken port, told with the container that wants it.
+    Endpoints,
     /// The end of a container that ran out of memory, told as that.
     OutOfMemory,
     /// Answers about images that are in a registry.
@@ -62,9 +68,11 @@ impl Capability {
             Self::FineTimes => "times of log lines in whole seconds",
             Self::ApiVersions => "any API version taken",
             Self::Names => "no names between containers",
+            Self::InternalNames => "no names in internal networks",
             Self::NamedContexts => "a builder that knows no named contexts",
             Self::ImageMounts => "no mounts of images",
             Self::Links => "no links",
+            Self::Endpoints => "taken ports told without the container",
             Self::OutOfMemory => "no word of memory that ran out",
             Self::Distribution => "no look into registries",
             Self::Here => "files and processes of another machine",
@@ -125,28 +133,28 @@ impl Capability {
                     .is_some_and(|time| time.contains('.'))
             }
             Self::ApiVersions => engine::call("GET", "/v1.999/info").status == 400,
-            Self::Names => {
-                let name = format!("dcot-names-{}", std::process::id());
-                let body = json!({"Name": name}).to_string();
-                let made = engine::send("POST", "/networks/create", &body);
-                assert_eq!(made.status, 201, "{}", made.body);
-                let own = json!({"EndpointsConfig": {&name: {"Aliases": ["probe"]}}});
-                let probe = Probe::run(json!({
-                    "Cmd": ["sh", "-c", "for i in 1 2 3 4 5; do nslookup probe && exit; sleep 0.2; done; exit 1"],
-                    "HostConfig": {"NetworkMode": name},
-                    "NetworkingConfig": own,
-                }));
-                let ended = engine::call("POST", &format!("/containers/{}/wait", probe.0));
-                drop(probe);
-                engine::call("DELETE", &format!("/networks/{name}"));
-                ended.body["StatusCode"] == 0
-            }
+            Self::Names => finds_itself(json!({})),
+            Self::InternalNames => finds_itself(json!({"Internal": true})),
             Self::Links => {
                 let other = Probe::run(json!({"Cmd": ["sleep", "60"]}));
                 let body = json!({"Image": "busybox", "HostConfig": {"Links": [format!("{}:other", other.0)]}});
                 let made = engine::send("POST", "/containers/create", &body.to_string());
                 let _probe = made.body["Id"].as_str().map(|id| Probe(id.to_owned()));
                 made.status == 201
+            }
+            Self::Endpoints => {
+                let held = TcpListener::bind("0.0.0.0:0").expect("a port");
+                let port = held.local_addr().expect("its number").port().to_string();
+                let body = json!({
+                    "Image": "busybox",
+                    "ExposedPorts": {"80/tcp": {}},
+                    "HostConfig": {"PortBindings": {"80/tcp": [{"HostPort": port}]}},
+                });
+                let made = engine::send("POST", "/containers/create", &body.to_string());
+                let probe = Probe(made.body["Id"].as_str().expect("its id").to_owned());
+                let started = engine::call("POST", &format!("/containers/{}/start", probe.0));
+                let words = started.body["message"].as_str().unwrap_or_default();
+                words.contains(" endpoint ")
             }
             Self::OutOfMemory => {
                 let little = json!({"Memory": 24 << 20, "MemorySwap": 24 << 20});
@@ -198,6 +206,26 @@ fn comes(is_so: impl Fn() -> bool) -> bool {
         std::thread::sleep(super::LOOK);
     }
     false
+}
+
+/// Whether a container finds itself by its name in a network of this kind.
+fn finds_itself(mut network: Value) -> bool {
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let number = MADE.fetch_add(1, Ordering::Relaxed);
+    let name = format!("dcot-names-{}-{number}", std::process::id());
+    network["Name"] = name.as_str().into();
+    let made = engine::send("POST", "/networks/create", &network.to_string());
+    assert_eq!(made.status, 201, "{}", made.body);
+    let own = json!({"EndpointsConfig": {&name: {"Aliases": ["probe"]}}});
+    let probe = Probe::run(json!({
+        "Cmd": ["sh", "-c", "for i in 1 2 3 4 5; do nslookup probe && exit; sleep 0.2; done; exit 1"],
+        "HostConfig": {"NetworkMode": name},
+        "NetworkingConfig": own,
+    }));
+    let ended = engine::call("POST", &format!("/containers/{}/wait", probe.0));
+    drop(probe);
+    engine::call("DELETE", &format!("/networks/{name}"));
+    ended.body["StatusCode"] == 0
 }
 
 /// A container that an engine is asked by; dropped, it is removed.

@@ -14,6 +14,7 @@ mod listeners;
 mod look;
 mod outside;
 mod process;
+mod rounds;
 mod settle;
 mod sight;
 
@@ -194,10 +195,11 @@ impl Prober {
                 Condition::Listening(ports) => one.listening(ports, gate.reach).await,
                 Condition::ListeningOnExposed => one.listening_on_exposed(gate.reach).await,
                 Condition::Http(url) => one.http(url, gate.reach).await,
-                Condition::Running
-                | Condition::RunningOrDone
-                | Condition::Healthy
-                | Condition::Completed => Answer::No,
+                Condition::Healthy => {
+                    one.have_checked().await;
+                    Answer::No
+                }
+                Condition::Running | Condition::RunningOrDone | Condition::Completed => Answer::No,
             };
         }
     }

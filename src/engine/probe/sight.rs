@@ -1,7 +1,7 @@
 //! What is known of one container while it is waited for: its life, its health, how to look at it.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bollard::models::{
     ContainerInspectResponse, ContainerState, ContainerStateStatusEnum, HealthStatusEnum,
@@ -12,6 +12,7 @@ use super::http::{self, Target};
 use super::listeners::Listener;
 use super::look::Look;
 use super::process::Pulse;
+use super::rounds::Rounds;
 use crate::engine::{Engine, EngineEvent, Error};
 use crate::gate::verdict::{Answer, Health, Life, Observation};
 use crate::gate::{PortTarget, Reach, choose_exposed};
@@ -126,14 +127,22 @@ pub(super) struct Watched {
     sight: Sight,
     look: Option<Look>,
     age: Duration,
+    /// Its healthchecks, on an engine that may not run them by itself.
+    rounds: Option<Rounds>,
     pub(super) answer: Answer,
 }
 
 impl Watched {
     /// Inspects the container for the first time.
     pub(super) async fn see(engine: &Engine, machine: Machine, subject: &Subject) -> Self {
+        let mut rounds = None;
         let sight = match engine.inspect_container(&subject.id).await {
-            Ok(found) => Sight::of(found),
+            Ok(found) => {
+                if engine.ping().await.is_ok_and(|ping| ping.podman) {
+                    rounds = Rounds::of(&found, Instant::now());
+                }
+                Sight::of(found)
+            }
             Err(error) => Sight::missing(&subject.id, &error),
         };
         // Another machine's clock says nothing here.
@@ -151,6 +160,7 @@ impl Watched {
             sight,
             look: None,
             age,
+            rounds,
             answer: Answer::No,
         }
     }
@@ -184,6 +194,11 @@ impl Watched {
 
     /// Takes an event in.
     pub(super) async fn heed(&mut self, event: &EngineEvent) {
+        if let Some(rounds) = &mut self.rounds
+            && event.action.starts_with(HEALTH)
+        {
+            rounds.hear(Instant::now());
+        }
         match event
             .action
             .strip_prefix(HEALTH)
@@ -192,6 +207,23 @@ impl Watched {
             Some("healthy") => self.sight.health = Some(Health::Healthy),
             Some("unhealthy") => self.sight.health = Some(Health::Unhealthy),
             _ => self.again().await,
+        }
+    }
+
+    /// Has its health checked where that is late, so that nobody else seems to do it.
+    pub(super) async fn have_checked(&mut self) {
+        let Some(rounds) = &mut self.rounds else {
+            return;
+        };
+        let now = Instant::now();
+        if !rounds.are_late(now) {
+            return;
+        }
+        rounds.hear(now);
+        match self.engine.check_health(&self.sight.id).await {
+            Ok(()) => self.again().await,
+            // It has just ended, or is about to: what becomes of it is told by events.
+            Err(error) => tracing::debug!(target: "dco::gate", %error, "no healthcheck"),
         }
     }
 

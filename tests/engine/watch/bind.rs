@@ -138,9 +138,6 @@ const WORK: &str = "while [ ! -e /tmp/end ]; do sleep 0.1; done";
 
 #[test]
 fn nothing_is_restarted_under_somebodys_hands_nor_what_is_done() {
-    if !needs(Capability::Healthchecks) {
-        return;
-    }
     let project = Project::new("hands").file(
         "compose.yaml",
         "\
