@@ -140,6 +140,12 @@ async fn of_engine(engine: &Engine) -> Vec<Finding> {
             "nothing to do for `service_healthy`; what is to notice later that a service is sick needs systemd or another engine",
         ));
     }
+    if ping.podman
+        && is_here
+        && let Ok(backend) = engine.network_backend().await
+    {
+        findings.extend(names(&backend, Path::exists));
+    }
     let networks = engine.list_networks(&Filters::new()).await;
     let bridges = networks.map_or(0, |all| {
         let bridge = |driver: &Option<String>| driver.as_deref() == Some("bridge");
@@ -155,6 +161,48 @@ async fn of_engine(engine: &Engine) -> Vec<Finding> {
 
 /// There where systemd is who runs everything.
 const SYSTEMD: &str = "/run/systemd/system";
+
+/// Where Podman looks for what answers names in its networks, by what makes these.
+const NAME_SERVERS: [(&str, &str, &[&str], &str); 2] = [
+    (
+        "cni",
+        "dnsname",
+        &[
+            "/usr/libexec/cni",
+            "/usr/lib/cni",
+            "/usr/local/lib/cni",
+            "/opt/cni/bin",
+        ],
+        "`golang-github-containernetworking-plugin-dnsname` on Debian, `podman-plugins` on Fedora",
+    ),
+    (
+        "netavark",
+        "aardvark-dns",
+        &[
+            "/usr/libexec/podman",
+            "/usr/lib/podman",
+            "/usr/local/libexec/podman",
+            "/usr/local/lib/podman",
+        ],
+        "`aardvark-dns`",
+    ),
+];
+
+/// Whether containers on Podman find each other by their names.
+fn names(backend: &str, exists: impl Fn(&Path) -> bool) -> Option<Finding> {
+    let (_, program, folders, package) = NAME_SERVERS
+        .iter()
+        .find(|(made_by, ..)| *made_by == backend)?;
+    let is_there = folders
+        .iter()
+        .any(|folder| exists(&Path::new(folder).join(program)));
+    (!is_there).then(|| {
+        Finding::warning(
+            format!("Podman has no `{program}`: services do not find each other by their names"),
+            format!("install {package}, then `dco down` and `dco up -d`"),
+        )
+    })
+}
 
 /// Less than this is too little for a build.
 const LITTLE: u64 = 2 << 30;
@@ -314,6 +362,20 @@ mod tests {
 warning  fs.inotify.max_user_watches is 8192: live reload may miss files
          fix: `sudo sysctl fs.inotify.max_user_watches=262144`
 ok       fs.inotify.max_user_instances is 512
+"
+        );
+    }
+
+    #[test]
+    fn podman_without_a_name_server_is_a_warning_with_its_package() {
+        assert!(names("cni", |path| path == Path::new("/opt/cni/bin/dnsname")).is_none());
+        assert!(names("other", |_| false).is_none());
+        let said: Vec<Finding> = names("netavark", |_| false).into_iter().collect();
+        assert_eq!(
+            pretty(&said),
+            "\
+warning  Podman has no `aardvark-dns`: services do not find each other by their names
+         fix: install `aardvark-dns`, then `dco down` and `dco up -d`
 "
         );
     }

@@ -33,6 +33,13 @@ impl Engine {
         Ok(response.id)
     }
 
+    /// What makes Podman's networks: `cni` or `netavark`.
+    pub async fn network_backend(&self) -> Result<String> {
+        let info: serde_json::Value = self.transport.json(Call::get("/libpod/info")).await?;
+        let backend = info["host"]["networkBackend"].as_str();
+        Ok(backend.unwrap_or_default().to_owned())
+    }
+
     /// Removes a network.
     pub async fn remove_network(&self, id: &str) -> Result<()> {
         Ok(self.docker.remove_network(id).await?)
