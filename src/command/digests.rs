@@ -4,7 +4,7 @@ use anyhow::Result;
 use futures_util::future::try_join_all;
 
 use crate::diagnostic::Diagnostic;
-use crate::engine::Engine;
+use crate::engine::{Engine, Error, Registry, Trust};
 use crate::project::{Project, Service};
 use crate::text::reference::Reference;
 
@@ -50,10 +50,23 @@ async fn pinned(engine: &Engine, image: &str) -> Result<String, Diagnostic> {
         .map_err(|error| failed(error.to_string()))?
         .with_default_tag();
     if reference.digest.is_none() {
-        let asked = reference.to_string();
-        let found = engine.inspect_registry(&asked).await;
-        let found = found.map_err(|error| failed(error.diagnostic().message))?;
-        reference.digest = Some(found.descriptor.digest.unwrap_or_default());
+        reference.digest = Some(digest(engine, &reference).await.map_err(failed)?);
     }
     Ok(reference.to_string())
+}
+
+/// What a tag means in its registry now, or why that cannot be told.
+async fn digest(engine: &Engine, reference: &Reference) -> Result<String, String> {
+    let said = |error: Error| error.diagnostic().message;
+    // Podman never looks into a registry for others.
+    if engine.ping().await.map_err(said)?.podman {
+        let tag = reference.tag.as_deref().unwrap_or_default();
+        let registry = Registry::of(reference.clone(), engine.logins(), Trust::Proven);
+        let found = registry.manifest(tag).await;
+        return found
+            .map(|manifest| manifest.digest)
+            .map_err(|error| error.to_string());
+    }
+    let found = engine.inspect_registry(&reference.to_string()).await;
+    Ok(found.map_err(said)?.descriptor.digest.unwrap_or_default())
 }

@@ -3,7 +3,6 @@
 
 use serde_json::{Value, json};
 
-use crate::support::capability::{Capability, needs};
 use crate::support::engine;
 use crate::support::project::{Finished, Project};
 use crate::support::registry::Registry;
@@ -290,9 +289,6 @@ fn variables_of_a_fetched_project_are_asked_about_before_it_runs() {
 
 #[test]
 fn images_go_along_pinned_where_they_are_asked_for() {
-    if !needs(Capability::Distribution) {
-        return;
-    }
     let registry = Registry::start();
     let (project, to) = stage(&registry);
     let image = format!("{}/{}-app:1", registry.address(), project.name());

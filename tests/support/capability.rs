@@ -47,8 +47,6 @@ pub enum Capability {
     Endpoints,
     /// The end of a container that ran out of memory, told as that.
     OutOfMemory,
-    /// Answers about images that are in a registry.
-    Distribution,
     /// Files and processes that are this machine's, as far as dco can tell.
     Here,
     /// Logs in files of Docker's `json-file` driver that the tests can read.
@@ -74,7 +72,6 @@ impl Capability {
             Self::Links => "no links",
             Self::Endpoints => "taken ports told without the container",
             Self::OutOfMemory => "no word of memory that ran out",
-            Self::Distribution => "no look into registries",
             Self::Here => "files and processes of another machine",
             Self::LogFiles => "no files of logs that can be read",
         }
@@ -161,11 +158,6 @@ impl Capability {
                 let probe = Probe::run(json!({"Cmd": ["tail", "/dev/zero"], "HostConfig": little}));
                 engine::call("POST", &format!("/containers/{}/wait", probe.0));
                 probe.inspect()["State"]["OOMKilled"] == true
-            }
-            // Docker says in JSON that nobody answers there.
-            Self::Distribution => {
-                let asked = engine::call("GET", "/distribution/127.0.0.1:1/nothing/json");
-                asked.body["message"].is_string()
             }
             // What is not reached by a socket of this machine could be anywhere.
             Self::Here => std::env::var_os("DCO_TEST_ENGINE").is_none(),
