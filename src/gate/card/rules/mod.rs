@@ -38,6 +38,7 @@ const RULES: &[Rule] = &[
     texts::by_text,
     network::name_unknown,
     network::loopback_only,
+    network::calls_itself,
     network::connection_refused,
     network::other_port,
 ];

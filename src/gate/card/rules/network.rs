@@ -7,13 +7,22 @@ use regex::Regex;
 use super::super::{Facts, Fate, Finding, shown};
 use super::{lines, pattern};
 use crate::gate::PortTarget;
+use crate::gate::table::scheme_port;
 use crate::gate::verdict::Answer;
+use crate::name::ServiceName;
+use crate::project::Service;
 use crate::text::nearest::nearest;
 
 static REFUSED: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         r"(?i)connection refused|econnrefused|could not connect to server|can't connect to (mysql|mariadb|local mysql)|failed to connect to|couldn't connect to server|no route to host",
     )
+});
+
+/// The loopback address that did not answer, and its port: of Node and Go, of psycopg and libpq, of
+/// curl.
+static LOOPBACK: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r#"(?i)(127\.0\.0\.1|::1|\blocalhost)["')\]]*[:, ]+(?:port[ =:]*)?(\d{2,5})\b"#)
 });
 
 /// A name that did not resolve, in the words of libc's callers, of Go, Node, PHP, nginx and busybox.
@@ -124,6 +133,40 @@ pub(super) fn name_unknown(facts: &Facts<'_>) -> Option<Finding> {
     })
 }
 
+/// Its own loopback address is called for what another service is, and nobody else is there.
+pub(super) fn calls_itself(facts: &Facts<'_>) -> Option<Finding> {
+    let service = facts
+        .project
+        .and_then(|project| project.services.get(facts.service?));
+    // With a network of others, that address is theirs as well.
+    let shares = |mode: &str| mode == "host" || mode.contains(':');
+    if service.is_some_and(|service| shares(&service.network_mode)) {
+        return None;
+    }
+    // A healthcheck calls its own container on purpose.
+    let log = facts.log.iter().rev().map(String::as_str);
+    let (address, port) = log.filter(|line| REFUSED.is_match(line)).find_map(|line| {
+        let found = LOOPBACK.captures(line)?;
+        Some((found[1].to_owned(), found[2].parse::<u16>().ok()?))
+    })?;
+    let own = [facts.listens, facts.loopback, facts.wanted].concat();
+    if own.iter().any(|own| own.number == port) {
+        return None;
+    }
+    let fix = match facts.server_of(port) {
+        Some(name) => format!("call `{name}:{port}`: a service is reached by its name"),
+        None => "call the service that is meant by its name in the file".to_owned(),
+    };
+    Some(Finding {
+        rule: "calls-itself",
+        what: format!(
+            "it calls {address} port {port}, which is its own container, and nobody listens there"
+        ),
+        place: facts.variable_with(&address),
+        fix,
+    })
+}
+
 pub(super) fn connection_refused(facts: &Facts<'_>) -> Option<Finding> {
     let line = lines(facts).find(|line| REFUSED.is_match(line))?;
     let near = lines(facts).collect::<Vec<_>>().join("\n");
@@ -184,6 +227,24 @@ fn port_in(text: &str) -> Option<u16> {
 }
 
 impl Facts<'_> {
+    /// Another service that listens on a port, as far as its file or its image's name says so.
+    fn server_of(&self, port: u16) -> Option<&ServiceName> {
+        let listens = |service: &Service| {
+            let digits = port.to_string();
+            let image = service.image.rsplit('/').next().unwrap_or_default();
+            let image = image.split([':', '@']).next().unwrap_or_default();
+            service.expose.contains(&digits)
+                || service
+                    .ports
+                    .iter()
+                    .any(|one| one.target == u32::from(port))
+                || scheme_port(image) == Some(PortTarget::tcp(port))
+        };
+        let others = self.project?.services.iter();
+        let mut others = others.filter(|(name, _)| Some(*name) != self.service);
+        others.find(|(_, one)| listens(one)).map(|(name, _)| name)
+    }
+
     /// Under which number of the host a port is published, and where that is written.
     fn published(&self, port: PortTarget) -> Option<(String, Option<crate::diagnostic::Place>)> {
         let service = self.project?.services.get(self.service?)?;

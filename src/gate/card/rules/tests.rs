@@ -260,6 +260,27 @@ fn broken_services_get_their_rule() {
             "Error: connect ECONNREFUSED 172.18.0.2:6379",
             &["node"],
         ),
+        (
+            "calls-itself",
+            exited(1),
+            "",
+            "Error: connect ECONNREFUSED 127.0.0.1:6379\n  code: 'ECONNREFUSED',",
+            &["node"],
+        ),
+        (
+            "calls-itself",
+            exited(1),
+            "",
+            "connection to server at \"localhost\" (127.0.0.1), port 5432 failed: Connection refused",
+            &["python"],
+        ),
+        (
+            "calls-itself",
+            exited(1),
+            "",
+            "dial tcp [::1]:5432: connect: connection refused",
+            &["app"],
+        ),
         ("", exited(1), "", "KeyError: 'x'", &["python"]),
         ("", exited(0), "", "", &["true"]),
     ] {
