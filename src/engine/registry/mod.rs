@@ -5,6 +5,7 @@ mod challenge;
 mod connect;
 mod copy;
 mod error;
+mod patience;
 
 use std::error::Error as StdError;
 use std::io;
@@ -21,10 +22,12 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
+use tokio::time::sleep;
 
 use self::challenge::Challenge;
 use self::connect::Connector;
 pub use self::error::RegistryError;
+use self::patience::{PAUSES, broke_off};
 use super::logins::{Known, Logins};
 use crate::text::reference::{DEFAULT_DOMAIN, Reference};
 
@@ -214,15 +217,22 @@ impl Registry {
     }
 
     async fn send(&self, ask: &Ask) -> Result<Response<Incoming>> {
-        let mut request = ask
-            .build()
-            .map_err(|error| self.failed("is no host", error))?;
-        if let Some(grant) = self.granted() {
-            request.headers_mut().insert(AUTHORIZATION, grant);
+        let mut pauses = PAUSES.into_iter();
+        loop {
+            let mut request = ask
+                .build()
+                .map_err(|error| self.failed("is no host", error))?;
+            if let Some(grant) = self.granted() {
+                request.headers_mut().insert(AUTHORIZATION, grant);
+            }
+            tracing::debug!(target: "dco::engine", "{} {}", ask.method, request.uri().path());
+            match (self.client.request(request).await, pauses.next()) {
+                (Err(error), Some(pause)) if broke_off(&error) => sleep(pause).await,
+                (answered, _) => {
+                    return answered.map_err(|error| self.failed("cannot be reached", error));
+                }
+            }
         }
-        tracing::debug!(target: "dco::engine", "{} {}", ask.method, request.uri().path());
-        let answered = self.client.request(request).await;
-        answered.map_err(|error| self.failed("cannot be reached", error))
     }
 
     /// The answer, where it is a success; else the registry's own words.
