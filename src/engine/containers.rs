@@ -120,10 +120,13 @@ impl Engine {
         by: &Filters,
     ) -> Result<Vec<ContainerSummary>> {
         if self.ping().await?.podman {
-            let call = Call::get("/containers/json")
-                .query("all", true)
-                .query("filters", serde_json::json!(by));
-            let mut all: Vec<ContainerSummary> = self.in_dockers_words(call).await?;
+            let mut all: Vec<ContainerSummary> = podman::look(async || {
+                let call = Call::get("/containers/json")
+                    .query("all", true)
+                    .query("filters", serde_json::json!(by));
+                self.in_dockers_words(call).await
+            })
+            .await?;
             // Podman counts what is paused among those that do not run.
             all.retain(|one| which == Which::All || one.state.is_some_and(runs));
             return Ok(all);

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::Engine;
 use super::containers::{Filters, filters};
 use super::error::Result;
+use super::podman;
 use super::streams::Messages;
 use super::transport::Call;
 
@@ -71,7 +72,8 @@ impl Engine {
     /// Lists images.
     pub async fn list_images(&self, by: &Filters) -> Result<Vec<ImageSummary>> {
         let options = query::ListImagesOptionsBuilder::default().filters(&filters(by));
-        Ok(self.docker.list_images(Some(options.build())).await?)
+        let options = options.build();
+        podman::look(async || Ok(self.docker.list_images(Some(options.clone())).await?)).await
     }
 
     /// Everything about one image.

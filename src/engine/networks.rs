@@ -9,6 +9,7 @@ use bollard::query_parameters as query;
 use super::Engine;
 use super::containers::{Filters, filters};
 use super::error::Result;
+use super::podman;
 use super::transport::Call;
 use crate::convert::NetworkBody;
 
@@ -17,7 +18,8 @@ impl Engine {
     /// Lists networks.
     pub async fn list_networks(&self, by: &Filters) -> Result<Vec<Network>> {
         let options = query::ListNetworksOptionsBuilder::default().filters(&filters(by));
-        Ok(self.docker.list_networks(Some(options.build())).await?)
+        let options = options.build();
+        podman::look(async || Ok(self.docker.list_networks(Some(options.clone())).await?)).await
     }
 
     /// Everything about one network, with the containers on it.

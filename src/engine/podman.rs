@@ -1,9 +1,42 @@
-//! Podman's answers in Docker's words, and requests that it takes in words of its own. Pure.
+//! Podman's answers in Docker's words, and requests that it takes in words of its own.
+
+use std::time::Duration;
 
 use bollard::models::{ContainerTopResponse, VolumeCreateRequest};
 use serde_json::Value;
+use tokio::time::sleep;
 
+use super::error::{Error, Result};
 use crate::text::size;
+
+/// How often a list is asked for, and how long it waits before it asks again.
+const LOOKS: usize = 6;
+const BETWEEN: Duration = Duration::from_millis(30);
+
+/// Asks for a list, again where Podman fails over something that went away while it looked: it
+/// reads what there is one by one.
+pub(super) async fn look<T>(ask: impl AsyncFn() -> Result<T>) -> Result<T> {
+    for _ in 1..LOOKS {
+        match ask().await {
+            Err(error) if went_away(&error) => sleep(BETWEEN).await,
+            answer => return answer,
+        }
+    }
+    ask().await
+}
+
+/// Whether a list failed over one of its own, and not over what was asked.
+fn went_away(error: &Error) -> bool {
+    let Error::Api {
+        status: 500,
+        message,
+    } = error
+    else {
+        return false;
+    };
+    let words = ["no such process", "image not known", "no such container"];
+    words.iter().any(|words| message.contains(words))
+}
 
 /// Mends a container of a list.
 pub(super) fn listed(container: &mut Value) {
@@ -158,6 +191,34 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_list_is_asked_for_again_where_one_of_its_own_went_away() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        let asked = |status, message: &str, failures: usize| {
+            let calls = std::cell::Cell::new(0);
+            let listed = runtime.block_on(look(async || {
+                calls.set(calls.get() + 1);
+                match calls.get() > failures {
+                    true => Ok(()),
+                    false => Err(Error::Api {
+                        status,
+                        message: message.to_owned(),
+                    }),
+                }
+            }));
+            (calls.get(), listed.is_ok())
+        };
+        let gone = "read /proc/10309/cgroup: no such process";
+        assert_eq!(asked(500, gone, 0), (1, true));
+        assert_eq!(asked(500, gone, 2), (3, true));
+        assert_eq!(asked(500, gone, LOOKS), (LOOKS, false));
+        assert_eq!(asked(500, "disk full", 1), (1, false));
+        assert_eq!(asked(404, "no such container", 1), (1, false));
+    }
 
     #[test]
     fn states_and_ports_of_a_list_are_said_in_dockers_words() {
