@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::Stdio;
 
+use crate::support::capability::{Capability, needs};
 use crate::support::{PATIENCE, Project, until};
 
 const SLEEPER: &str = "image: busybox, init: true, command: [sleep, '300']";
@@ -252,6 +253,9 @@ fn the_last_words_of_what_ends_at_once_are_shown_once() {
 /// Each run's lines are shown once, each end once, through restarts by the engine to the last.
 #[test]
 fn an_attached_up_shows_every_run_of_what_the_engine_starts_again() {
+    if !needs(Capability::RunsApart) {
+        return;
+    }
     let project = Project::new("again").file(
         "compose.yaml",
         "services:\n  failing:\n    image: busybox\n    restart: on-failure:2\n    command: [sh, -c, 'echo hello; sleep 0.3; printf bye; exit 3']\n",

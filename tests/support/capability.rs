@@ -47,6 +47,8 @@ pub enum Capability {
     Endpoints,
     /// The end of a container that ran out of memory, told as that.
     OutOfMemory,
+    /// A followed log that ends with the run, so that what the next one says is known from it.
+    RunsApart,
     /// Files and processes that are this machine's, as far as dco can tell.
     Here,
     /// Logs in files of Docker's `json-file` driver that the tests can read.
@@ -72,6 +74,7 @@ impl Capability {
             Self::Links => "no links",
             Self::Endpoints => "taken ports told without the container",
             Self::OutOfMemory => "no word of memory that ran out",
+            Self::RunsApart => "logs that go on into the next run",
             Self::Here => "files and processes of another machine",
             Self::LogFiles => "no files of logs that can be read",
         }
@@ -158,6 +161,16 @@ impl Capability {
                 let probe = Probe::run(json!({"Cmd": ["tail", "/dev/zero"], "HostConfig": little}));
                 engine::call("POST", &format!("/containers/{}/wait", probe.0));
                 probe.inspect()["State"]["OOMKilled"] == true
+            }
+            Self::RunsApart => {
+                let again = json!({"Name": "on-failure", "MaximumRetryCount": 1});
+                let probe = Probe::run(json!({
+                    "Cmd": ["sh", "-c", "echo said; sleep 0.3; exit 3"],
+                    "HostConfig": {"RestartPolicy": again},
+                }));
+                let path = format!("/containers/{}/logs?stdout=1&follow=1", probe.0);
+                let said = engine::bytes(&path);
+                String::from_utf8_lossy(&said).matches("said").count() < 2
             }
             // What is not reached by a socket of this machine could be anywhere.
             Self::Here => std::env::var_os("DCO_TEST_ENGINE").is_none(),
