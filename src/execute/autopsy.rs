@@ -17,9 +17,13 @@ use crate::gate::edges::Edges;
 use crate::gate::verdict::Answer;
 use crate::name::{ContainerId, ServiceName};
 use crate::project::Project;
+use crate::text::moment;
 
 /// As long as the last lines of a log may take to come: the card is worth no more.
 const LOG_LIMIT: Duration = Duration::from_secs(2);
+
+/// As much of a log as the last lines may be, where it is read whole.
+const LOG_BYTES: usize = 64 << 10;
 
 /// As long as the engine may take to measure its disk.
 const ROOM_LIMIT: Duration = Duration::from_secs(3);
@@ -332,14 +336,20 @@ fn fate(found: &ContainerInspectResponse) -> Option<Fate> {
 }
 
 /// How long it ran; up to now, where it still does.
+fn started(state: &ContainerState) -> Option<jiff::Timestamp> {
+    state.started_at.as_deref()?.parse().ok()
+}
+
 fn lifetime(state: &ContainerState) -> Duration {
-    let time = |text: &Option<String>| text.as_deref()?.parse::<jiff::Timestamp>().ok();
-    let Some(started) = time(&state.started_at) else {
+    let Some(started) = started(state) else {
         return Duration::ZERO;
     };
     let ended = match state.running {
         Some(true) => Some(jiff::Timestamp::now()),
-        _ => time(&state.finished_at),
+        _ => state
+            .finished_at
+            .as_deref()
+            .and_then(|text| text.parse().ok()),
     };
     let ran = ended.map(|ended| ended.duration_since(started));
     ran.and_then(|ran| ran.try_into().ok()).unwrap_or_default()
@@ -358,9 +368,22 @@ async fn last_lines(
     id: &ContainerId,
 ) -> Vec<String> {
     let tty = found.config.as_ref().and_then(|config| config.tty);
-    let range = LogRange {
-        tail: Some(LOG_LINES as u64),
-        ..LogRange::default()
+    let podman = engine.ping().await.is_ok_and(|engine| engine.podman);
+    let range = match podman {
+        // Its last lines lack what came of them in pieces: the whole run is read. What could not be
+        // executed says so before it counts as started.
+        true => LogRange {
+            since: found
+                .state
+                .as_ref()
+                .and_then(started)
+                .map(|at| moment::seconds(at - Duration::from_secs(2))),
+            ..LogRange::default()
+        },
+        false => LogRange {
+            tail: Some(LOG_LINES as u64),
+            ..LogRange::default()
+        },
     };
     let mut text = Vec::new();
     let read = async {
@@ -368,13 +391,18 @@ async fn last_lines(
         let mut output = engine.logs(id, framing, &range).await.ok()?;
         while let Some(Ok(chunk)) = output.next().await {
             text.extend_from_slice(&chunk.bytes);
+            if podman && text.len() > 2 * LOG_BYTES {
+                text.drain(..text.len() - LOG_BYTES);
+            }
         }
         Some(())
     };
     // Without an end there is still what came so far.
     let _ = tokio::time::timeout(LOG_LIMIT, read).await;
     let text = String::from_utf8_lossy(&text);
-    text.lines()
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(LOG_LINES)..]
+        .iter()
         .map(|line| console::strip_ansi_codes(line).into_owned())
         .collect()
 }
