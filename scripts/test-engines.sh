@@ -83,7 +83,7 @@ row() {
   engine=$(grep -ao 'engine of these tests: .*' "$log" | head -1 | cut -d' ' -f5-)
   passed=$(count passed "$log")
   again=$(count passed "$log.again")
-  grep -ao 'left out on .*' "$log" | sort -u >"$results/$1.left-out"
+  grep -aoh 'left out on .*' "$log" "$log.again" | sort -u >"$results/$1.left-out"
   left=$(wc -l <"$results/$1.left-out")
   reasons=$(sed 's/.*: //' "$results/$1.left-out" | sort | uniq -c | sort -k1,1nr -k2 |
     awk '{n=$1; $1=""; printf "%s%s (%s)", sep, substr($0, 2), n; sep=", "}')
