@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::endpoint::Lookup;
+/// The environment, as far as docker's own settings go; a function, so that tests have their own.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Docker's configuration and where it lies.
 #[derive(Clone, Debug, Default, PartialEq)]

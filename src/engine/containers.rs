@@ -1,7 +1,5 @@
 //! Containers: one method per call of the engine's API.
 
-use std::collections::{BTreeMap, HashMap};
-
 use bollard::models::{
     ContainerConfig, ContainerCreateResponse, ContainerInspectResponse, ContainerSummary,
     ContainerSummaryStateEnum, ContainerTopResponse, ContainerUpdateBody, ContainerWaitResponse,
@@ -14,20 +12,9 @@ use serde_json::Value;
 
 use super::Engine;
 use super::error::{Error, Result};
+use super::filters::{Filters, filters};
 use super::podman;
 use super::transport::{Call, broken, unexpected};
-
-/// Filters of a list or of events: `label` → `["com.docker.compose.project=app"]`.
-pub type Filters = BTreeMap<String, Vec<String>>;
-
-/// The filter that holds for whatever carries this label.
-pub fn labelled(label: impl Into<String>) -> Filters {
-    Filters::from([("label".to_owned(), vec![label.into()])])
-}
-
-pub(super) fn filters(filters: &Filters) -> HashMap<String, Vec<String>> {
-    filters.clone().into_iter().collect()
-}
 
 /// Whether a start did anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

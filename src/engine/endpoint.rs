@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::config::DockerConfig;
+use super::config::{DockerConfig, Lookup};
 use super::error::{Error, Result};
 
 /// What the command line says about the engine.
@@ -111,9 +111,6 @@ impl fmt::Display for Endpoint {
         }
     }
 }
-
-/// The environment, as far as the engine's address goes; a function, so that tests have their own.
-pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The variable's value, where it is set and not empty.
 fn set(env: Lookup<'_>, name: &str) -> Option<String> {

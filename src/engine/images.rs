@@ -9,10 +9,10 @@ use hyper::Method;
 use serde::Deserialize;
 
 use super::Engine;
-use super::containers::{Filters, filters};
 use super::error::Result;
+use super::filters::{Filters, filters};
 use super::podman;
-use super::streams::Messages;
+use super::streams::{Message, Messages};
 use super::transport::Call;
 
 /// One message of a pull, a push or a build of the classic builder.
@@ -35,6 +35,14 @@ pub struct Progress {
     pub error_detail: Option<ProgressError>,
     /// What a finished push or build says of its result, or a piece of BuildKit's own protocol.
     pub aux: Option<serde_json::Value>,
+}
+
+impl Message for Progress {
+    fn failure(&self) -> Option<&str> {
+        let detail = self.error_detail.as_ref();
+        let detail = detail.and_then(|detail| detail.message.as_deref());
+        detail.or(self.error.as_deref())
+    }
 }
 
 /// Bytes of a layer.

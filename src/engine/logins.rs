@@ -12,8 +12,7 @@ use base64::engine::general_purpose::URL_SAFE;
 use docker_credential::{CredentialRetrievalError, DockerCredential, get_credential_from_reader};
 use serde_json::{Value, json};
 
-use super::config::DockerConfig;
-use super::endpoint::Lookup;
+use super::config::{DockerConfig, Lookup};
 use crate::text::reference::{DEFAULT_DOMAIN, Reference};
 
 /// Docker Hub, as docker's configuration calls it.

@@ -13,6 +13,7 @@ mod disk;
 mod endpoint;
 mod error;
 mod exec;
+mod filters;
 mod holder;
 mod images;
 mod logins;
@@ -35,12 +36,13 @@ pub use build::{
     BindMount, Failure as BuildFailure, Form as BuildForm, Job as BuildJob,
     Numbers as BuildNumbers, Recipes, recipe, steps,
 };
-pub use config::{ConfigFile, DockerConfig, Proxy};
-pub use containers::{Commit, Filters, Removal, Started, Until, Waiting, Which, labelled};
+pub use config::{ConfigFile, DockerConfig, Lookup, Proxy};
+pub use containers::{Commit, Removal, Started, Until, Waiting, Which};
 pub use disk::{EngineDisk, mounted_files};
-pub use endpoint::{Endpoint, Lookup, Selection, Tls, TlsFlags, Verify};
+pub use endpoint::{Endpoint, Selection, Tls, TlsFlags, Verify};
 pub use error::{Error, Result};
 pub use exec::Attach;
+pub use filters::{Filters, labelled};
 pub use images::{Progress, ProgressError, ProgressTransfer};
 pub use logins::{Known, Login, Logins};
 pub use observe::{

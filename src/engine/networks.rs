@@ -7,8 +7,8 @@ use bollard::models::{
 use bollard::query_parameters as query;
 
 use super::Engine;
-use super::containers::{Filters, filters};
 use super::error::Result;
+use super::filters::{Filters, filters};
 use super::podman;
 use super::transport::Call;
 use crate::convert::NetworkBody;

@@ -8,8 +8,9 @@ use bollard::models::{ContainerSummary, ImageInspect};
 use futures_util::StreamExt;
 use futures_util::future::try_join_all;
 
-use super::containers::{Filters, Which, labelled};
+use super::containers::Which;
 use super::error::Result;
+use super::filters::{Filters, labelled};
 use super::streams::Messages;
 use super::system::{EngineEvent, EventsSince};
 use super::{ApiVersion, Endpoint, Engine};

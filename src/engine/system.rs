@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::Engine;
-use super::containers::Filters;
 use super::error::{Error, Result};
-use super::streams::Messages;
+use super::filters::Filters;
+use super::streams::{Message, Messages};
 use super::transport::Call;
 
 /// Something that happened in the engine.
@@ -42,6 +42,12 @@ pub struct EventActor {
     /// Its labels, its name, its exit code.
     #[serde(rename = "Attributes")]
     pub attributes: BTreeMap<String, String>,
+}
+
+impl Message for EngineEvent {
+    fn failure(&self) -> Option<&str> {
+        None
+    }
 }
 
 impl EngineEvent {

@@ -4,8 +4,8 @@ use bollard::models::{Volume, VolumeCreateRequest};
 use bollard::query_parameters as query;
 
 use super::Engine;
-use super::containers::{Filters, filters};
 use super::error::Result;
+use super::filters::{Filters, filters};
 use super::podman;
 
 /// Calls about volumes. Each takes a name and gives the engine's own errors.

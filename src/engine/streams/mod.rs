@@ -24,8 +24,6 @@ use serde::de::DeserializeOwned;
 
 use super::Engine;
 use super::error::{Error, Result};
-use super::images::Progress;
-use super::system::EngineEvent;
 use super::transport::{Call, broken};
 
 pub(super) use demux::Demux;
@@ -66,20 +64,6 @@ impl Stream for Bytes {
 pub trait Message: DeserializeOwned {
     /// The engine's words, if this is the end.
     fn failure(&self) -> Option<&str>;
-}
-
-impl Message for Progress {
-    fn failure(&self) -> Option<&str> {
-        let detail = self.error_detail.as_ref();
-        let detail = detail.and_then(|detail| detail.message.as_deref());
-        detail.or(self.error.as_deref())
-    }
-}
-
-impl Message for EngineEvent {
-    fn failure(&self) -> Option<&str> {
-        None
-    }
 }
 
 /// Usage of a container; its numbers are read where they are shown.
@@ -257,6 +241,7 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Progress;
 
     fn lines(pieces: &[&str]) -> Vec<String> {
         let mut lines = Lines::default();
