@@ -14,17 +14,6 @@ const SECTIONS: [&str; 6] = [
     "services", "networks", "volumes", "secrets", "configs", "models",
 ];
 
-/// The resources that something is wrong with: what else is found there may only follow from it.
-#[derive(Debug, Default)]
-pub struct Faulty(BTreeSet<(&'static str, Arc<str>)>);
-
-impl Faulty {
-    /// Whether something is wrong with a resource of a section.
-    pub fn has(&self, section: &'static str, name: &str) -> bool {
-        !self.0.is_empty() && self.0.contains(&(section, name.into()))
-    }
-}
-
 /// Sets the errors noted so far aside, and takes what they are about out of the tree.
 ///
 /// # Errors
@@ -42,7 +31,7 @@ pub fn set_aside(cx: &mut Context<'_>, tree: &mut Node) -> Phase<()> {
         let resources = root.get_mut(section).and_then(Node::as_map_mut);
         for resource in resources.into_iter().flat_map(Map::iter_mut) {
             if marks.cut(resource) {
-                cx.faulty.0.insert((section, Arc::clone(&resource.key)));
+                cx.faulty.add(section, &resource.key);
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::aside::Faulty;
+use super::context::Faulty;
 use super::sources::display_path;
 use crate::diagnostic::Diagnostic;
 use crate::project::{Project, Service};

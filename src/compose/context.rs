@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Request;
-use super::aside::Faulty;
 use super::interpolate::Budget;
 use super::node::Span;
 use super::sources::Sources;
@@ -16,6 +15,22 @@ pub type Variables = BTreeMap<String, (String, Span)>;
 
 /// What the values of a project may grow to by their variables.
 const LARGEST: usize = 64 << 20;
+
+/// The resources that something is wrong with: what else is found there may only follow from it.
+#[derive(Debug, Default)]
+pub struct Faulty(BTreeSet<(&'static str, Arc<str>)>);
+
+impl Faulty {
+    /// Notes that something is wrong with a resource of a section.
+    pub fn add(&mut self, section: &'static str, name: &Arc<str>) {
+        self.0.insert((section, Arc::clone(name)));
+    }
+
+    /// Whether something is wrong with a resource of a section.
+    pub fn has(&self, section: &'static str, name: &str) -> bool {
+        !self.0.is_empty() && self.0.contains(&(section, name.into()))
+    }
+}
 
 /// The state of one load.
 pub struct Context<'r> {
