@@ -3,9 +3,9 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use clap::{ArgAction, Command};
+use clap::{ArgAction, ArgMatches, Command, Error};
 
-use super::{Verb, parse};
+use super::{Identity, Verb, parse};
 
 /// The short names that dco answers to as a link to itself, and what they stand for.
 ///
@@ -29,16 +29,6 @@ pub const SHORT_FORMS: &[(&str, &[&str])] = &[
     ("dcstart", &["start"]),
     ("dck", &["kill"]),
 ];
-
-/// As which program dco was called.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Identity {
-    /// As itself.
-    #[default]
-    Dco,
-    /// As `docker-compose`, alone or as the docker CLI's plugin.
-    Compose,
-}
 
 /// One invocation: who was called, and with what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +68,13 @@ impl Invocation {
     pub fn verb(&self) -> Option<&'static Verb> {
         let at = first_positional(&self.args, &parse::root(self.identity))?;
         parse::find(self.args[at].to_str()?)
+    }
+
+    /// Parses the arguments.
+    pub fn parse(&self) -> Result<ArgMatches, Error> {
+        parse::root(self.identity)
+            .no_binary_name(true)
+            .try_get_matches_from(&self.args)
     }
 
     /// Whether the docker CLI asks what kind of plugin this is.

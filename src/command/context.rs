@@ -2,15 +2,15 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use anyhow::{Result, bail};
 
 use super::interactive::DetachKeys;
+use super::process::{Environment, Terminal};
 use super::work::wording;
-use super::{Globals, Identity, preferences, remote};
+use super::{Globals, Identity, preferences, remote, style};
 use crate::compose;
 use crate::engine::{DockerConfig, Engine, Selection, TlsFlags};
 use crate::event::Events;
@@ -47,7 +47,7 @@ impl Context {
         }
         report::begin_log(globals.debug, globals.log_level.as_deref())?;
         let terminal = Terminal::of_process();
-        let style = Style::decide(&globals, &env, terminal)?;
+        let style = style::decide(&globals, &env, terminal)?;
         let reporter = Reporter::new(style, verb);
         Ok(Self {
             globals,
@@ -176,80 +176,4 @@ fn project_switches(globals: &Globals, env: &Environment) -> BTreeMap<String, St
         },
     };
     compose::switches(&files, env.all())
-}
-
-/// The variables of the process, as far as they are text, and what the user prefers where they
-/// say nothing.
-#[derive(Clone, Debug, Default)]
-pub struct Environment {
-    variables: BTreeMap<String, String>,
-    /// Compose's own switches from the project's `.env`.
-    project: BTreeMap<String, String>,
-    preferred: BTreeMap<&'static str, String>,
-}
-
-impl Environment {
-    fn of_process() -> Self {
-        let text = |(key, value): (std::ffi::OsString, std::ffi::OsString)| {
-            Some((key.into_string().ok()?, value.into_string().ok()?))
-        };
-        std::env::vars_os().filter_map(text).collect()
-    }
-
-    /// A variable that is set and not empty, else what the project's `.env` says, else what the
-    /// user prefers.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        let project = || match self.variables.contains_key(name) {
-            true => None,
-            false => self.project.get(name),
-        };
-        let set = self.variables.get(name).or_else(project);
-        let set = set.filter(|value| !value.is_empty());
-        set.or_else(|| self.preferred.get(name)).map(String::as_str)
-    }
-
-    /// Whether a variable says yes, in the words that Docker Compose takes.
-    pub fn is_on(&self, name: &str) -> bool {
-        let value = self
-            .get(name)
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase();
-        matches!(value.as_str(), "1" | "t" | "true" | "y" | "yes")
-    }
-
-    /// Every variable of the process, as compose files see them.
-    pub fn all(&self) -> &BTreeMap<String, String> {
-        &self.variables
-    }
-}
-
-impl FromIterator<(String, String)> for Environment {
-    fn from_iter<T: IntoIterator<Item = (String, String)>>(variables: T) -> Self {
-        Self {
-            variables: variables.into_iter().collect(),
-            ..Self::default()
-        }
-    }
-}
-
-/// Which of the standard streams are terminals.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Terminal {
-    /// Standard input.
-    pub stdin: bool,
-    /// Standard output.
-    pub stdout: bool,
-    /// Standard error.
-    pub stderr: bool,
-}
-
-impl Terminal {
-    fn of_process() -> Self {
-        Self {
-            stdin: std::io::stdin().is_terminal(),
-            stdout: std::io::stdout().is_terminal(),
-            stderr: std::io::stderr().is_terminal(),
-        }
-    }
 }

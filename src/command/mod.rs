@@ -43,6 +43,7 @@ mod foreign;
 mod global;
 mod graph;
 mod help;
+mod identity;
 mod image_run;
 mod images;
 mod interactive;
@@ -54,6 +55,7 @@ mod pause;
 mod plan;
 mod port;
 mod preferences;
+mod process;
 mod project;
 mod ps;
 mod publish;
@@ -73,6 +75,7 @@ mod shell_init;
 mod start;
 mod stats;
 mod stop;
+mod style;
 mod target;
 mod timeline;
 mod top;
@@ -87,11 +90,12 @@ mod watch;
 mod why;
 mod work;
 
-pub use argv::Identity;
-pub use context::{Context, Environment, Terminal};
+pub use context::Context;
 pub use global::Globals;
 pub use help::TOPICS;
+pub use identity::Identity;
 pub use parse::Words;
+pub use process::{Environment, Terminal};
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -289,7 +293,7 @@ pub fn main(args: Vec<OsString>) -> ExitCode {
     if invocation.asks_for_plugin_metadata() {
         return report::exit_code(report::print(version::PLUGIN_METADATA));
     }
-    let matches = match parse::parse(&invocation) {
+    let matches = match invocation.parse() {
         Ok(matches) => matches,
         Err(error) => return usage::answer(&error, &invocation),
     };

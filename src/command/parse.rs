@@ -2,9 +2,8 @@
 
 use clap::builder::TypedValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, ArgAction, ArgMatches, Args as _, Command, Error};
+use clap::{Arg, ArgAction, Args as _, Command, Error};
 
-use super::argv::Invocation;
 use super::{Globals, Group, Identity, VERBS, Verb};
 
 /// The root command with every verb; a verb's flags are added when it is asked for.
@@ -22,7 +21,7 @@ pub fn root(identity: Identity) -> Command {
 
 /// The root command without its verbs, as the help shows it.
 pub fn plain_root(identity: Identity) -> Command {
-    Globals::augment_args(Command::new(program(identity)))
+    Globals::augment_args(Command::new(identity.program()))
         .about("Compose environments that come up ready and reload on save")
         .disable_help_subcommand(true)
         .disable_version_flag(true)
@@ -37,21 +36,6 @@ const ARGUMENTS: fn(Command) -> Command = |command| match find(command.get_name(
 /// The verb of that name.
 pub fn find(name: &str) -> Option<&'static Verb> {
     VERBS.iter().find(|verb| verb.name == name)
-}
-
-/// What help and errors call the program.
-pub fn program(identity: Identity) -> &'static str {
-    match identity {
-        Identity::Dco => "dco",
-        Identity::Compose => "docker compose",
-    }
-}
-
-/// Parses the arguments.
-pub fn parse(invocation: &Invocation) -> Result<ArgMatches, Error> {
-    root(invocation.identity)
-        .no_binary_name(true)
-        .try_get_matches_from(&invocation.args)
 }
 
 /// Lets every switch take a value as Go's flags do: `--rm=true`, `--rm=false`, `-T=0`.

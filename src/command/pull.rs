@@ -88,7 +88,7 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     let buildable = failed.keys().filter(|name| wanted[*name].build.is_some());
     let buildable: Vec<&str> = buildable.map(|name| name.as_str()).collect();
     if !buildable.is_empty() {
-        let program = super::parse::program(cx.identity);
+        let program = cx.identity.program();
         cx.reporter().show(&Diagnostic::warning(format!(
             "Some service image(s) must be built from source by running:\n    {program} build {}",
             buildable.join(" ")

@@ -85,7 +85,7 @@ async fn absent(engine: &Engine, wanted: &Wanted<'_>, cx: &Context) -> Result<Di
         .collect();
     running.sort();
     running.dedup();
-    let program = super::parse::program(cx.identity);
+    let program = cx.identity.program();
     let hint = match running.as_slice() {
         [] => format!(
             "nothing of project `{}` runs; `{program} up -d` starts it",

@@ -34,14 +34,14 @@ fn below(verb: &Verb, invocation: &Invocation) -> Option<Command> {
     let command = verb.command();
     let named = |one: &&Command| invocation.args.iter().any(|word| word == one.get_name());
     let found = command.get_subcommands().find(named)?.clone();
-    let program = parse::program(invocation.identity);
+    let program = invocation.identity.program();
     let name = format!("{program} {} {}", verb.name, found.get_name());
     Some(found.bin_name(name))
 }
 
 /// A verb's help.
 pub fn verb_help(verb: &Verb, identity: Identity) -> String {
-    let name = format!("{} {}", parse::program(identity), verb.name);
+    let name = format!("{} {}", identity.program(), verb.name);
     let command = verb.command().bin_name(name);
     let command = match command.get_long_about().cloned() {
         Some(about) => command.about(about),
@@ -66,7 +66,7 @@ pub fn root_help(identity: Identity) -> String {
             own => format!("Beyond Docker Compose:\n{own}\n"),
         },
     );
-    let name = parse::program(identity);
+    let name = identity.program();
     let root = parse::plain_root(identity)
         .bin_name(name)
         .override_usage(format!("{name} [OPTIONS] COMMAND"))
@@ -139,7 +139,7 @@ fn explain(error: &Error, invocation: &Invocation) -> Diagnostic {
             diagnostic = diagnostic.hint(format!("did you mean `{meant}`?"));
         }
     }
-    let program = parse::program(invocation.identity);
+    let program = invocation.identity.program();
     diagnostic.hint(match invocation.verb() {
         Some(verb) => format!("`{program} {} --help` shows how", verb.name),
         None => format!("`{program} --help` lists what there is"),

@@ -67,7 +67,7 @@ pub struct Args {
 pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     if args.words.command().is_empty() {
         let service = args.words.service();
-        let program = super::parse::program(cx.identity);
+        let program = cx.identity.program();
         return Err(
             Diagnostic::error("requires at least 2 arg(s), only received 1")
                 .hint(format!(
