@@ -130,6 +130,7 @@ fn load(text: &str) -> Project {
         environment: BTreeMap::new(),
         options: Options::default(),
         disk: compose::Disk::Real,
+        remotes: None,
     };
     compose::load(&request).unwrap_or_else(|error| panic!("{error}"))
 }

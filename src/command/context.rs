@@ -3,14 +3,15 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Result, bail};
 
 use super::interactive::DetachKeys;
 use super::process::{Environment, Terminal};
+use super::remote::Remotes;
 use super::work::wording;
-use super::{Globals, Identity, preferences, remote, style};
+use super::{Globals, Identity, preferences, style};
 use crate::compose;
 use crate::engine::{DockerConfig, Engine, Selection, TlsFlags};
 use crate::event::Events;
@@ -28,8 +29,8 @@ pub struct Context {
     pub env: Environment,
     /// What standard input, output and error are.
     pub terminal: Terminal,
-    /// The files that were fetched for this command.
-    pub(super) fetched: OnceCell<remote::Fetched>,
+    /// One for the whole command: what it has fetched stays the same.
+    remotes: OnceCell<Arc<Remotes>>,
     /// One for the whole command: its connections are shared by all of its steps.
     engine: OnceCell<Engine>,
     reporter: Reporter,
@@ -55,7 +56,7 @@ impl Context {
             verb: verb.to_owned(),
             env,
             terminal,
-            fetched: OnceCell::new(),
+            remotes: OnceCell::new(),
             engine: OnceCell::new(),
             reporter,
             wording: OnceLock::new(),
@@ -80,11 +81,12 @@ impl Context {
 
     /// Docker's own configuration; `--config` names its directory.
     pub fn docker_config(&self) -> DockerConfig {
-        let dir = self.globals.config.as_ref();
-        DockerConfig::load(&|name| match (name, dir) {
-            ("DOCKER_CONFIG", Some(dir)) => Some(dir.display().to_string()),
-            _ => self.env.get(name).map(str::to_owned),
-        })
+        docker_config(&self.env, self.globals.config.as_ref())
+    }
+
+    /// What fetches compose files of other machines.
+    pub(super) fn remotes(&self) -> &Arc<Remotes> {
+        self.remotes.get_or_init(|| Remotes::of(self))
     }
 
     /// The engine that is meant. Whether anybody answers shows with the first call.
@@ -157,6 +159,14 @@ impl Context {
     }
 }
 
+/// Docker's own configuration, in a directory where one is named.
+pub(super) fn docker_config(env: &Environment, dir: Option<&PathBuf>) -> DockerConfig {
+    DockerConfig::load(&|name| match (name, dir) {
+        ("DOCKER_CONFIG", Some(dir)) => Some(dir.display().to_string()),
+        _ => env.get(name).map(str::to_owned),
+    })
+}
+
 /// What the `.env` of the project says of Compose's own switches (`COMPOSE_*`): read before the
 /// project is, so only where the command line says where that lies, else here.
 fn project_switches(globals: &Globals, env: &Environment) -> BTreeMap<String, String> {
@@ -164,7 +174,8 @@ fn project_switches(globals: &Globals, env: &Environment) -> BTreeMap<String, St
         .project_directory
         .as_ref()
         .or(globals.workdir.as_ref());
-    let first = globals.file.first().filter(|file| *file != "-");
+    let here = |file: &&String| *file != "-" && !compose::is_remote(file);
+    let first = globals.file.first().filter(here);
     let beside = first.and_then(|file| Some(PathBuf::from(file).parent()?.to_owned()));
     let dir = given.cloned().or(beside).unwrap_or_default();
     let files: Vec<PathBuf> = match globals.env_file.is_empty() {

@@ -323,7 +323,6 @@ fn dispatch(matches: &ArgMatches, cx: &Context) -> Result<ExitCode> {
         .enable_all()
         .build()?;
     let result = runtime.block_on(async {
-        remote::fetch(cx).await?;
         match verb.on_interrupt {
             OnInterrupt::WindDown => (verb.run)(matches, cx).await,
             OnInterrupt::Leave => tokio::select! {
@@ -334,7 +333,10 @@ fn dispatch(matches: &ArgMatches, cx: &Context) -> Result<ExitCode> {
     });
     // What still runs on other threads (a read of standard input, say) ends with the process.
     runtime.shutdown_background();
-    result
+    match result {
+        Err(_) if cx.remotes().is_interrupted() => Err(report::Exit::interrupted().into()),
+        result => result,
+    }
 }
 
 /// Ends when SIGINT, SIGTERM or SIGHUP arrives.

@@ -40,6 +40,8 @@ pub struct Context<'r> {
     pub sources: Sources,
     /// What relative paths of the main files start from.
     pub working_dir: PathBuf,
+    /// The addresses that were included.
+    pub remote_includes: Vec<String>,
     /// The variables that each file was read with, by its number.
     pub variables: BTreeMap<u32, Arc<Variables>>,
     /// What is wrong, found since [`super::aside::set_aside`] was called last.
@@ -70,6 +72,7 @@ impl<'r> Context<'r> {
             request,
             sources: Sources::default(),
             working_dir: PathBuf::new(),
+            remote_includes: Vec::new(),
             variables: BTreeMap::new(),
             errors: Vec::new(),
             aside: Vec::new(),

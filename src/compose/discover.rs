@@ -11,7 +11,7 @@ use crate::diagnostic::Diagnostic;
 use crate::text::nearest::nearest;
 
 /// The names of a compose file, the preferred first.
-const NAMES: [&str; 4] = [
+pub const NAMES: [&str; 4] = [
     "compose.yaml",
     "compose.yml",
     "docker-compose.yml",
@@ -26,40 +26,66 @@ const OVERRIDES: [&str; 4] = [
     "docker-compose.override.yaml",
 ];
 
-/// The folder that relative paths and `.env` start from, as far as the files are known.
-pub fn working_dir(request: &Request, files: &[PathBuf]) -> PathBuf {
-    if let Some(dir) = request
-        .project_directory
-        .as_deref()
-        .filter(|dir| !dir.is_empty())
-    {
-        return absolute(&request.cwd, dir);
+/// The files of a project, and the folders that follow from them.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// In the order in which they are merged; `-` is standard input.
+    pub paths: Vec<PathBuf>,
+    /// Where `.env` lies, and what the project is named after.
+    pub home: PathBuf,
+    /// What relative paths start from: with files of another machine the folder of the first of
+    /// them, whatever else is said, as in Docker Compose.
+    pub base: PathBuf,
+}
+
+/// The folder that `--project-directory` names.
+fn project_directory(request: &Request) -> Option<PathBuf> {
+    let dir = request.project_directory.as_deref();
+    let dir = dir.filter(|dir| !dir.is_empty())?;
+    Some(absolute(&request.cwd, dir))
+}
+
+/// Finds files, and fetches those of other machines.
+fn located(cx: &mut Context<'_>, names: &[String]) -> Phase<Files> {
+    let request = cx.request;
+    let mut home = project_directory(request);
+    let mut base = None;
+    let mut paths = Vec::new();
+    for name in names {
+        if name == "-" {
+            paths.push(PathBuf::from(name));
+            continue;
+        }
+        let parent = |path: &PathBuf| path.parent().map(Path::to_owned);
+        let path = match remote::fetch(cx, name, Span::default())? {
+            Some(fetched) => {
+                base = base.or_else(|| parent(&fetched.file));
+                // What was fetched has no `.env` for who fetches it.
+                home.get_or_insert_with(|| request.cwd.clone());
+                fetched.file
+            }
+            None => {
+                let path = absolute(&request.cwd, name);
+                home = home.or_else(|| parent(&path));
+                path
+            }
+        };
+        paths.push(path);
     }
-    let first = files.iter().find(|file| file.as_os_str() != "-");
-    match first.and_then(|file| file.parent()) {
-        Some(dir) => dir.to_owned(),
-        None => request.cwd.clone(),
-    }
+    let home = home.unwrap_or_else(|| request.cwd.clone());
+    let base = base.unwrap_or_else(|| home.clone());
+    Ok(Files { paths, home, base })
 }
 
 /// The files that `-f` names.
-pub fn asked(request: &Request) -> Vec<PathBuf> {
-    let full = |file: &String| match file.as_str() {
-        "-" => PathBuf::from("-"),
-        file => absolute(&request.cwd, file),
-    };
-    request.files.iter().map(full).collect()
+pub fn asked(cx: &mut Context<'_>) -> Phase<Files> {
+    located(cx, &cx.request.files)
 }
 
 /// The files of the project: those of `-f`, else of `COMPOSE_FILE`, else those of the nearest
 /// folder upwards that holds one.
-pub fn files(cx: &mut Context<'_>, variables: &Variables) -> Phase<Vec<PathBuf>> {
-    let request = cx.request;
-    for file in &request.files {
-        remote::refuse(cx, file, Span::default())?;
-    }
-    let asked = asked(request);
-    if !asked.is_empty() {
+pub fn files(cx: &mut Context<'_>, asked: Files, variables: &Variables) -> Phase<Files> {
+    if !asked.paths.is_empty() {
         return Ok(asked);
     }
     let value = |key: &str| variables.get(key).map(|(value, _)| value.as_str());
@@ -67,7 +93,21 @@ pub fn files(cx: &mut Context<'_>, variables: &Variables) -> Phase<Vec<PathBuf>>
         let list = listed(list, value("COMPOSE_PATH_SEPARATOR"));
         return from_variable(cx, &list);
     }
-    let start = working_dir(request, &[]);
+    let paths = nearest_files(cx, &asked.home)?;
+    let beside = paths.first().and_then(|file| file.parent());
+    let home = match (project_directory(cx.request), beside) {
+        (None, Some(dir)) => dir.to_owned(),
+        _ => asked.home,
+    };
+    Ok(Files {
+        paths,
+        base: home.clone(),
+        home,
+    })
+}
+
+/// The compose file of a folder or of the nearest above it, and the one that is put on top.
+fn nearest_files(cx: &mut Context<'_>, start: &Path) -> Phase<Vec<PathBuf>> {
     for dir in start.ancestors() {
         let candidates = existing(dir, &NAMES);
         let Some(winner) = candidates.first().cloned() else {
@@ -99,22 +139,17 @@ pub fn listed(list: &str, separator: Option<&str>) -> Vec<String> {
     }
 }
 
-fn from_variable(cx: &mut Context<'_>, list: &[String]) -> Phase<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for file in list {
-        remote::refuse(cx, file, Span::default())?;
-        let full = match file.as_str() {
-            "-" => PathBuf::from("-"),
-            file => absolute(&cx.request.cwd, file),
-        };
-        if file != "-" && !full.exists() {
-            let error = Diagnostic::error(format!("`COMPOSE_FILE` names `{file}`: no such file"))
+fn from_variable(cx: &mut Context<'_>, list: &[String]) -> Phase<Files> {
+    let files = located(cx, list)?;
+    let is_missing = |(_, path): &(&String, &PathBuf)| path.as_os_str() != "-" && !path.exists();
+    match list.iter().zip(&files.paths).find(is_missing) {
+        None => Ok(files),
+        Some((name, _)) => {
+            let error = Diagnostic::error(format!("`COMPOSE_FILE` names `{name}`: no such file"))
                 .hint("correct the variable in the shell or in `.env`");
-            return cx.halt(error);
+            cx.halt(error)
         }
-        files.push(full);
     }
-    Ok(files)
 }
 
 fn existing(dir: &Path, names: &[&str]) -> Vec<PathBuf> {

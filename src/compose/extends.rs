@@ -8,6 +8,7 @@ use super::document::{Loader, Road, Scope, nothing, reset};
 use super::merge;
 use super::node::{Map, Node, Span};
 use super::paths;
+use super::remote;
 use super::sources::{display_path, join};
 use crate::diagnostic::Diagnostic;
 use crate::text::nearest::nearest;
@@ -149,12 +150,17 @@ impl Loader<'_, '_> {
     /// The services of another file, their paths as seen from this one's folder.
     fn base(&mut self, file: &Node, scope: &Scope, name: &str, wanted: &str) -> Phase<Base> {
         let (path, at) = (file.as_text().unwrap_or_default(), file.at);
-        super::remote::refuse(self.cx, path, at)?;
-        let full = PathBuf::from(match path.starts_with('/') {
-            true => path.to_owned(),
-            false => join(&scope.root.to_string_lossy(), path),
-        });
-        let dir = relative_dir(path, &scope.root);
+        let (full, dir) = match remote::fetch(self.cx, path, at)? {
+            // Of a repository that is its root, wherever in it the file lies: as Docker Compose.
+            Some(fetched) => (fetched.file, fetched.root.to_string_lossy().into_owned()),
+            None => {
+                let full = match path.starts_with('/') {
+                    true => path.to_owned(),
+                    false => join(&scope.root.to_string_lossy(), path),
+                };
+                (PathBuf::from(full), relative_dir(path, &scope.root))
+            }
+        };
         let key = (full.clone(), dir.clone());
         if let Some(base) = self.bases.get(&key) {
             return Ok(base.clone());

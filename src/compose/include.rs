@@ -9,6 +9,7 @@ use super::environment;
 use super::extends::relative_dir;
 use super::merge;
 use super::node::{Map, Node, Span};
+use super::remote;
 use super::sources::{display_path, join};
 use crate::diagnostic::Diagnostic;
 use crate::text::nearest::nearest;
@@ -115,11 +116,11 @@ impl Loader<'_, '_> {
         };
         let mut files = Vec::new();
         for path in &entry.paths {
-            let text = path.as_text().unwrap_or_default();
-            super::remote::refuse(self.cx, text, path.at)?;
-            files.push((PathBuf::from(full(text)), path.at));
+            let file = self.included_file(path)?;
+            let full = || PathBuf::from(full(path.as_text().unwrap_or_default()));
+            files.push((file.clone().unwrap_or_else(full), path.at, file.is_some()));
         }
-        let Some((main, main_at)) = files.first().cloned() else {
+        let Some((main, main_at, is_fetched)) = files.first().cloned() else {
             return Ok(super::document::nothing());
         };
         if included.contains(&main) {
@@ -134,12 +135,16 @@ impl Loader<'_, '_> {
             None => {
                 let parent = main.parent().map(|dir| dir.to_string_lossy().into_owned());
                 (
-                    relative_dir(&main.to_string_lossy(), &scope.root),
+                    main.to_string_lossy().into_owned(),
                     parent.unwrap_or_default(),
                 )
             }
-            Some(dir) if dir.starts_with('/') => (dir.to_owned(), dir.to_owned()),
-            Some(dir) => (relative_dir(dir, &scope.root), full(dir)),
+            Some(dir) => (dir.to_owned(), full(dir)),
+        };
+        // What was fetched lies nowhere near the file that includes it.
+        let dir = match is_fetched || asked.is_some_and(|dir| dir.starts_with('/')) {
+            true => project.clone(),
+            false => relative_dir(&dir, &scope.root),
         };
         let env_files = self.env_files(entry, &project, &full)?;
         let variables = environment::with_files(self.cx, &scope.variables, &env_files)?;
@@ -151,11 +156,24 @@ impl Loader<'_, '_> {
             road: scope.road,
             included: scope.included.clone(),
         };
-        for (file, at) in &files {
+        for (file, at, _) in &files {
             self.parse(file, Some(if file == &main { main_at } else { *at }))?;
         }
-        let paths: Vec<PathBuf> = files.into_iter().map(|(path, _)| path).collect();
+        let paths: Vec<PathBuf> = files.into_iter().map(|(path, ..)| path).collect();
         self.model(&paths, &inner)
+    }
+
+    /// The local copy of an included file of another machine.
+    fn included_file(&mut self, path: &Node) -> Phase<Option<PathBuf>> {
+        let text = path.as_text().unwrap_or_default();
+        let Some(fetched) = remote::fetch(self.cx, text, path.at)? else {
+            return Ok(None);
+        };
+        let all = &mut self.cx.remote_includes;
+        if !all.iter().any(|known| known == text) {
+            all.push(text.to_owned());
+        }
+        Ok(Some(fetched.file))
     }
 
     fn env_files(

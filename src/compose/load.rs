@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::aside::set_aside;
 use super::context::{Context, Phase, Variables};
+use super::discover::Files;
 use super::document::{Loader, Road, Scope};
 use super::node::{Map, Node, Span};
 use super::origins::LoadedOrigins;
@@ -49,13 +50,13 @@ pub fn load_tree(request: &Request) -> Result<Tree, Diagnostics> {
 /// A name that is none, no compose file, or one that is not YAML.
 pub fn load_name(request: &Request) -> Result<String, Diagnostics> {
     let mut cx = Context::new(request);
-    let found = start(&mut cx).and_then(|(files, scope)| {
-        if let Some((name, _)) = project_name::asked(&mut cx, &scope.variables)? {
+    let found = start(&mut cx).and_then(|(asked, variables)| {
+        if let Some((name, _)) = project_name::asked(&mut cx, &variables)? {
             return Ok(name);
         }
-        let files = files.map_or_else(|| discover::files(&mut cx, &scope.variables), Ok)?;
+        let files = discover::files(&mut cx, asked, &variables)?;
         let mut loader = Loader::new(&mut cx);
-        project_name::find(&mut loader, &files, &scope).map(|(name, _)| name)
+        project_name::find(&mut loader, &files, &variables).map(|(name, _)| name)
     });
     cx.conclude(found)
 }
@@ -69,15 +70,13 @@ struct Loaded {
 }
 
 /// The shell's variables and those of the environment files that are known before the compose
-/// files are; with the compose files, where they are known already.
-fn start(cx: &mut Context<'_>) -> Phase<(Option<Vec<PathBuf>>, Scope)> {
+/// files are; and the compose files that are asked for.
+fn start(cx: &mut Context<'_>) -> Phase<(Files, Variables)> {
     let shell = environment::shell(cx);
-    let asked = discover::asked(cx.request);
-    let dir = discover::working_dir(cx.request, &asked);
-    let env_files = environment::project_files(cx, &dir)?;
+    let asked = discover::asked(cx)?;
+    let env_files = environment::project_files(cx, &asked.home)?;
     let variables = environment::with_files(cx, &shell, &env_files)?;
-    let files = (!asked.is_empty()).then_some(asked);
-    Ok((files, scope(&dir, variables)))
+    Ok((asked, variables))
 }
 
 fn scope(dir: &Path, variables: Variables) -> Scope {
@@ -92,21 +91,19 @@ fn scope(dir: &Path, variables: Variables) -> Scope {
 }
 
 fn tree(cx: &mut Context<'_>) -> Phase<Loaded> {
-    let (_, early) = start(cx)?;
-    let files = discover::files(cx, &early.variables)?;
-    let dir = discover::working_dir(cx.request, &files);
-    cx.working_dir = dir.clone();
-    let variables = match dir == early.disk {
-        true => Arc::unwrap_or_clone(early.variables),
-        false => {
-            let env_files = environment::project_files(cx, &dir)?;
-            environment::with_files(cx, &early.variables, &env_files)?
-        }
-    };
-    let mut scope = scope(&dir, variables);
+    let (asked, mut variables) = start(cx)?;
+    let early = asked.home.clone();
+    let files = discover::files(cx, asked, &variables)?;
+    cx.working_dir = files.base.clone();
+    if files.home != early {
+        let env_files = environment::project_files(cx, &files.home)?;
+        variables = environment::with_files(cx, &variables, &env_files)?;
+    }
     let mut loader = Loader::new(cx);
-    loader.parse_all(&files)?;
-    let (name, origin) = project_name::find(&mut loader, &files, &scope)?;
+    loader.parse_all(&files.paths)?;
+    let (name, origin) = project_name::find(&mut loader, &files, &variables)?;
+    let mut scope = scope(&files.base, variables);
+    let files = files.paths;
     let nowhere = Span::default();
     if !loader.cx.request.options.interpolate {
         // What is not interpolated takes nothing from the environment either.
@@ -161,6 +158,7 @@ fn project(cx: &mut Context<'_>) -> Phase<Project> {
             .iter()
             .map(|file| file.to_string_lossy().into_owned())
             .collect(),
+        remote_includes: std::mem::take(&mut cx.remote_includes),
         env_files: environment::asked(cx)
             .iter()
             .map(|file| cx.request.cwd.join(file).to_string_lossy().into_owned())

@@ -5,6 +5,7 @@
 //! on a tree whose every node knows where it was written ([`node`]); the project keeps that tree
 //! and can be asked for the place and the origin of any value.
 
+mod address;
 mod aside;
 mod bundle;
 mod canonical;
@@ -51,15 +52,17 @@ pub mod volumes;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+pub use address::{Address, GitAddress};
 pub use bundle::{Beside, Mention, Mentions, mentions};
 pub use consistency::container_names;
-pub use discover::listed;
+pub use discover::{NAMES, listed};
 pub use environment::switches;
 pub use load::{load, load_name, load_tree};
 pub use project_name::normalize_name;
 pub use read::Disk;
-pub use remote::is_remote;
+pub use remote::{Fetched, Remotes, is_remote};
 pub use service_files::{drop_label_files, resolve_files, resolve_labels};
 pub use uninterpolated::Tree;
 
@@ -82,6 +85,8 @@ pub struct Request {
     pub environment: BTreeMap<String, String>,
     /// Where the files are read.
     pub disk: Disk,
+    /// What fetches files of other machines; without it they are refused.
+    pub remotes: Option<Arc<dyn Remotes>>,
     /// Which phases run.
     pub options: Options,
 }

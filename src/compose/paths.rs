@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use super::node::{Node, Value};
+use super::remote;
 use super::rules::Rules;
 use super::sources::join;
 
@@ -17,6 +18,8 @@ enum Rule {
     EitherSystem,
     /// A path.
     Plain,
+    /// A path, or an address of another machine.
+    Extended,
     /// A path whose symbolic links are followed.
     Followed,
     /// The source of a bind mount.
@@ -32,7 +35,7 @@ static RULES: LazyLock<Rules<Rule>> = LazyLock::new(|| {
         ("services.*.build.ssh.*", Rule::EitherSystem),
         ("services.*.env_file.*.path", Rule::Plain),
         ("services.*.label_file.*", Rule::Plain),
-        ("services.*.extends.file", Rule::Plain),
+        ("services.*.extends.file", Rule::Extended),
         ("services.*.develop.watch.*.path", Rule::Followed),
         ("services.*.volumes.*", Rule::Mount),
         ("configs.*.file", Rule::EitherSystem),
@@ -152,6 +155,10 @@ fn apply(node: &mut Node, rule: Rule, base: &Base<'_>) {
         }),
         Rule::EitherSystem => set(node, |text| base.either_system(text)),
         Rule::Plain => set(node, |text| base.plain(text)),
+        Rule::Extended => set(node, |text| match remote::is_remote(text) {
+            true => text.to_owned(),
+            false => base.plain(text),
+        }),
         Rule::Followed => set(node, |text| base.followed(text)),
         Rule::Mount => {
             let bind = node.get("type").and_then(Node::as_text) == Some("bind");

@@ -1,11 +1,12 @@
 //! The project's name: asked for, written, or the folder's.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::context::{Context, Phase, Variables};
-use super::document::{Loader, Scope};
+use super::discover::Files;
+use super::document::Loader;
 use super::node::{Node, Span};
-use super::{discover, substitute};
+use super::substitute;
 use crate::diagnostic::Diagnostic;
 use crate::project::NameOrigin;
 
@@ -53,14 +54,14 @@ pub fn asked(cx: &mut Context<'_>, variables: &Variables) -> Phase<Option<(Strin
 /// A file that cannot be read, or a name that none can have.
 pub fn find(
     loader: &mut Loader<'_, '_>,
-    files: &[PathBuf],
-    scope: &Scope,
+    files: &Files,
+    variables: &Variables,
 ) -> Phase<(String, NameOrigin)> {
-    if let Some(asked) = asked(loader.cx, &scope.variables)? {
+    if let Some(asked) = asked(loader.cx, variables)? {
         return Ok(asked);
     }
     let mut written: Option<Node> = None;
-    for file in files {
+    for file in &files.paths {
         let parsed = loader.parse(file, None)?;
         for document in &parsed.1 {
             let name = document.root.get("name").filter(|name| !name.is_null());
@@ -73,7 +74,7 @@ pub fn find(
     let cx = &mut *loader.cx;
     if let Some(mut node) = written {
         if cx.request.options.interpolate {
-            substitute::substitute(cx, &mut node, &scope.variables);
+            substitute::substitute(cx, &mut node, variables);
             cx.barrier()?;
         }
         let name = node.value.to_string();
@@ -83,7 +84,7 @@ pub fn find(
         };
         return Ok((name, NameOrigin::File));
     }
-    let dir = discover::working_dir(cx.request, files);
+    let dir = &files.home;
     let base = dir
         .file_name()
         .map(|base| base.to_string_lossy().into_owned())

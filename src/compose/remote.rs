@@ -1,114 +1,68 @@
-//! Addresses of compose files on other machines: told from paths as Docker Compose tells them, and
-//! refused with the way to a local file.
+//! Compose files of other machines: where the loader meets an address, what fetches it is asked,
+//! and the local copy read like any other file.
 
+use std::fmt;
+use std::path::PathBuf;
+
+use super::address::{Address, NoAddress};
 use super::context::{Context, Phase};
 use super::node::Span;
 use crate::diagnostic::Diagnostic;
+use crate::text::secret::without_credentials;
 
-/// Where an address leads.
+/// The local copy of what an address names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Remote {
-    /// To an artifact of a registry.
-    Oci,
-    /// To a repository, here as `git clone` takes it.
-    Git(String),
-    /// To a page, which Docker Compose takes for a path.
-    Page,
+pub struct Fetched {
+    /// The compose file.
+    pub file: PathBuf,
+    /// The folder of everything that came along: a checkout, or the files of an artifact.
+    pub root: PathBuf,
 }
 
-/// Ends the load where a file lies on another machine.
-pub fn refuse(cx: &mut Context<'_>, path: &str, at: Span) -> Phase<()> {
-    let (message, hint) = match Remote::of(path) {
-        None => return Ok(()),
-        Some(Remote::Git(repository)) => (
-            format!("compose files of git addresses are not supported yet: `{path}`"),
-            format!("`git clone {repository}`, and name the local file"),
-        ),
-        Some(Remote::Oci) => (
-            format!("compose files of OCI addresses are not supported yet: `{path}`"),
-            format!("`docker compose -f {path} config -o compose.yaml` fetches it: name that file"),
-        ),
-        Some(Remote::Page) => (
-            format!("compose files are not read from the web: `{path}`"),
-            format!("`curl -LO {path}`, and name the local file"),
-        ),
-    };
-    cx.halt(Diagnostic::error(message).at(cx.place(at)).hint(hint))
+/// Brings what addresses name to this machine.
+pub trait Remotes: fmt::Debug + Send + Sync {
+    /// The local copy of what an address names; the same one whenever it is asked.
+    ///
+    /// # Errors
+    /// Why there is none, with what to do about it. Whoever asks knows the place.
+    fn fetch(&self, address: &Address) -> Result<Fetched, Diagnostic>;
 }
 
 /// Whether a path leads to another machine.
 pub fn is_remote(path: &str) -> bool {
-    Remote::of(path).is_some()
+    Address::parse(path).is_some()
 }
 
-impl Remote {
-    /// Where a path leads, if not to this machine (BuildKit's `dfgitutil.ParseGitRef`).
-    fn of(path: &str) -> Option<Self> {
-        if path.starts_with("oci://") {
-            return Some(Self::Oci);
-        }
-        let repository = path.split('#').next().unwrap_or_default();
-        if path.starts_with("github.com/") {
-            return Some(Self::Git(format!("https://{repository}")));
-        }
-        match path.split_once("://") {
-            Some(("ssh" | "git", _)) => Some(Self::Git(repository.to_owned())),
-            // A page is a repository where its path says so.
-            Some(("http" | "https", _)) => {
-                let repository = repository.split('?').next().unwrap_or_default();
-                Some(match repository.ends_with(".git") {
-                    true => Self::Git(repository.to_owned()),
-                    false => Self::Page,
-                })
-            }
-            Some(_) => None,
-            None => is_scp(path).then(|| Self::Git(repository.to_owned())),
+/// The local copy of what a path names, where that is an address; the load ends where it cannot be
+/// fetched.
+pub fn fetch(cx: &mut Context<'_>, path: &str, at: Span) -> Phase<Option<Fetched>> {
+    let fetched = match (Address::parse(path), &cx.request.remotes) {
+        (None, _) => return Ok(None),
+        (Some(Err(error)), _) => Err(unusable(&error, path)),
+        (Some(Ok(address)), Some(remotes)) => remotes.fetch(&address),
+        (Some(Ok(address)), None) => Err(Diagnostic::error(format!(
+            "compose files of other machines are not fetched here: `{address}`"
+        ))),
+    };
+    match fetched {
+        Ok(fetched) => Ok(Some(fetched)),
+        Err(error) => {
+            let place = cx.place(at);
+            cx.halt(error.at(place))
         }
     }
 }
 
-/// `user@host:path`.
-fn is_scp(path: &str) -> bool {
-    let Some((user, rest)) = path.split_once('@') else {
-        return false;
-    };
-    let Some((host, _)) = rest.split_once(':') else {
-        return false;
-    };
-    let all = |text: &str, also: &[u8]| {
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || also.contains(&byte);
-        !text.is_empty() && text.bytes().all(fits)
-    };
-    all(user, b"-_") && all(host, b"-.")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_told_from_paths() {
-        let git = |repository: &str| Some(Remote::Git(repository.to_owned()));
-        for (path, kind) in [
-            ("oci://registry/a:1", Some(Remote::Oci)),
-            ("github.com/a/b", git("https://github.com/a/b")),
-            ("github.com/a/b#main:sub", git("https://github.com/a/b")),
-            ("https://host/a.git#v1", git("https://host/a.git")),
-            ("http://host/a.git?ref=v1", git("http://host/a.git")),
-            ("https://host/compose.yaml", Some(Remote::Page)),
-            ("ssh://git@host/a", git("ssh://git@host/a")),
-            ("git://host/a#x", git("git://host/a")),
-            ("git@host:a/b.git", git("git@host:a/b.git")),
-            ("me@host.example:a", git("me@host.example:a")),
-            ("compose.yaml", None),
-            ("./github.com/a", None),
-            ("a b@host:c", None),
-            ("dir/me@host:c", None),
-            ("file:///x", None),
-            ("@host:c", None),
-            ("-", None),
-        ] {
-            assert_eq!(Remote::of(path), kind, "{path}");
+fn unusable(error: &NoAddress, path: &str) -> Diagnostic {
+    let path = without_credentials(path);
+    match error {
+        NoAddress::Page => {
+            Diagnostic::error(format!("compose files are not read from the web: `{path}`"))
+                .hint(format!("`curl -LO {path}`, and name the local file"))
+        }
+        NoAddress::Options(why) => {
+            Diagnostic::error(format!("`{path}` is no address of a repository: {why}"))
+                .hint("write `REPOSITORY#REF:DIR`, or `REPOSITORY?ref=REF&subdir=DIR`")
         }
     }
 }

@@ -24,6 +24,8 @@ pub struct Project {
     pub working_dir: PathBuf,
     /// The files, in the order they were merged.
     pub compose_files: Vec<String>,
+    /// The addresses of other machines that are included, in the order they were met.
+    pub remote_includes: Vec<String>,
     /// The files named by `--env-file`, for the container label.
     pub env_files: Vec<String>,
     /// Services that are on.

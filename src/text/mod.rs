@@ -6,6 +6,7 @@ pub mod float;
 pub mod moment;
 pub mod nearest;
 pub mod path;
+pub mod percent;
 pub mod reference;
 pub mod secret;
 pub mod shellwords;

@@ -13,5 +13,6 @@ mod hashes;
 mod manual;
 mod model;
 mod origin;
+mod remote;
 mod usage;
 mod warnings;

@@ -33,6 +33,7 @@ mod pull;
 mod ready;
 mod recreate;
 mod registry;
+mod remote;
 mod run;
 mod scripts;
 mod settle;

@@ -11,6 +11,7 @@ pub mod cutter;
 pub mod debian;
 pub mod engine;
 pub mod faults;
+pub mod git;
 pub mod http;
 pub mod late;
 pub mod project;

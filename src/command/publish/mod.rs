@@ -241,7 +241,7 @@ impl Args {
     }
 
     fn registry(&self, cx: &Context, engine: &Engine, reference: Reference) -> Registry {
-        let trust = remote::trust(cx, self.insecure_registry);
+        let trust = remote::trust(&cx.env, self.insecure_registry);
         Registry::of(reference, engine.logins(), trust)
     }
 }

@@ -1,5 +1,5 @@
 //! What is asked before files that somebody else wrote are run: whether the variables that they
-//! read may be given to them.
+//! read may be given to them, and whether those whom they include are to be trusted, too.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +12,7 @@ use crate::compose::{self, interpolate};
 use crate::project::Project;
 use crate::report::ProgressMode;
 use crate::report::table::{Columns, rows_in};
+use crate::text::secret::without_credentials;
 
 /// Says where a fetched project lies, and asks about its variables; nothing of a project that lies
 /// here.
@@ -19,25 +20,53 @@ use crate::report::table::{Columns, rows_in};
 /// # Errors
 /// The user said no.
 pub(in crate::command) fn agree(cx: &Context, project: &Project, yes: bool) -> Result<()> {
-    let Some(fetched) = cx.fetched.get() else {
+    let files = named(cx);
+    let Some(first) = files.first().filter(|file| compose::is_remote(file)) else {
         return Ok(());
     };
-    let first = named(cx).into_iter().next();
-    let Some(first) = first.filter(|file| fetched.contains_key(file)) else {
-        return Ok(());
-    };
+    // Nothing is going to be run.
+    let ask = !yes && !cx.globals.dry_run;
+    if ask && !project.remote_includes.is_empty() {
+        confirm_includes(cx, &files, &project.remote_includes)?;
+    }
     if !matches!(
         cx.style().progress,
         ProgressMode::Quiet | ProgressMode::Json
     ) {
         let place = project.working_dir.display().to_string();
+        let first = without_credentials(first);
         let text = format!("Your compose stack {first:?} is stored in {place:?}\n");
         cx.reporter().write_out(text.as_bytes())?;
     }
-    // Nothing is going to be run.
-    if yes || cx.globals.dry_run {
-        return Ok(());
+    match ask {
+        true => confirm_variables(cx, project),
+        false => Ok(()),
     }
+}
+
+/// Asks about files that a fetched project takes from further places.
+fn confirm_includes(cx: &Context, files: &[String], includes: &[String]) -> Result<()> {
+    let fetched = files.iter().filter(|file| compose::is_remote(file));
+    let mut all: Vec<&String> = Vec::new();
+    for address in fetched.chain(includes) {
+        if !all.contains(&address) {
+            all.push(address);
+        }
+    }
+    let list = all
+        .iter()
+        .map(|address| format!("  - {}\n", without_credentials(address)));
+    let question = format!(
+        "\nWarning: This Compose project includes files from remote sources:\n{}\n\
+         Remote includes could potentially be malicious. Make sure you trust the source.\n\
+         Do you want to continue? [y/N]: ",
+        list.collect::<String>()
+    );
+    proceed(ask(cx, &question, Unsaid::No)?)
+}
+
+/// Asks about the variables that the project's files read.
+fn confirm_variables(cx: &Context, project: &Project) -> Result<()> {
     let mut request = cx.load_request()?;
     request.options.interpolate = false;
     let mut variables = BTreeMap::new();
@@ -62,7 +91,11 @@ pub(in crate::command) fn agree(cx: &Context, project: &Project, yes: bool) -> R
         "\nFound the following variables in configuration:\n{table}\n\
          Do you want to proceed with these variables? [Y/n]: "
     );
-    match ask(cx, &question, Unsaid::Yes)? {
+    proceed(ask(cx, &question, Unsaid::Yes)?)
+}
+
+fn proceed(agreed: bool) -> Result<()> {
+    match agreed {
         true => Ok(()),
         false => bail!("operation cancelled by user"),
     }

@@ -1,8 +1,11 @@
 //! Which project a verb is about: loaded from files, or remembered by its name alone.
 
+use std::sync::Arc;
+
 use anyhow::{Result, bail};
 
-use super::super::{Context, remote};
+use super::super::Context;
+use super::super::remote::Remotes;
 use crate::compose::{self, Request};
 use crate::project::{Along, Naming, Project};
 
@@ -25,15 +28,8 @@ impl Context {
             ),
             (directory, old) => directory.or(old.as_ref()),
         };
-        let files = match self.fetched.get() {
-            Some(fetched) => {
-                let here = |file: String| fetched.get(&file).cloned().unwrap_or(file);
-                remote::named(self).into_iter().map(here).collect()
-            }
-            None => globals.file.clone(),
-        };
         Ok(Request {
-            files,
+            files: globals.file.clone(),
             project_directory: directory.map(|path| path.display().to_string()),
             project_name: globals.project_name.clone(),
             profiles: globals.profile.clone(),
@@ -41,6 +37,7 @@ impl Context {
             cwd: std::env::current_dir()?,
             environment: self.env.all().clone(),
             disk: compose::Disk::Real,
+            remotes: Some(Arc::<Remotes>::clone(self.remotes())),
             options: compose::Options::default(),
         })
     }
