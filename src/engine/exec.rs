@@ -1,9 +1,12 @@
 //! Programs in containers, and the containers' own streams.
 
-use bollard::models::{ExecConfig, ExecInspectResponse, ExecStartConfig, IdResponse};
+use bollard::models::{ExecConfig, ExecInspectResponse, IdResponse};
+
+use serde_json::{Value, json};
 
 use super::Engine;
 use super::error::Result;
+use super::podman;
 use super::streams::{Framing, Hijacked};
 use super::transport::Call;
 
@@ -18,6 +21,15 @@ pub struct Attach {
     pub detach_keys: Option<String>,
 }
 
+/// What a prepared program is started with; as it was prepared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Console {
+    /// No terminal.
+    None,
+    /// A terminal of so many columns and rows, where they are known.
+    Terminal(Option<(u16, u16)>),
+}
+
 /// Calls about programs in containers.
 impl Engine {
     /// Prepares a program in a container and returns the exec's id.
@@ -27,25 +39,21 @@ impl Engine {
         Ok(answer.id)
     }
 
-    /// Starts a prepared program and takes its streams; `tty` as it was prepared with.
-    pub async fn start_exec(&self, exec: &str, tty: bool) -> Result<Hijacked> {
-        let config = ExecStartConfig {
-            detach: Some(false),
-            tty: Some(tty),
-            console_size: None,
-        };
-        let call = Call::post(format!("/exec/{exec}/start")).document(&config)?;
+    /// Starts a prepared program and takes its streams. Engines before API 1.42 know no size yet.
+    pub async fn start_exec(&self, exec: &str, console: Console) -> Result<Hijacked> {
+        let mut start = start(console);
+        if self.ping().await?.podman {
+            podman::exec_start(&mut start);
+        }
+        let call = Call::post(format!("/exec/{exec}/start")).document(&start)?;
+        let tty = matches!(console, Console::Terminal(_));
         self.hijack(call, Framing::of_tty(tty)).await
     }
 
     /// Starts a prepared program and leaves it alone.
     pub async fn start_exec_detached(&self, exec: &str, tty: bool) -> Result<()> {
-        let config = ExecStartConfig {
-            detach: Some(true),
-            tty: Some(tty),
-            console_size: None,
-        };
-        let call = Call::post(format!("/exec/{exec}/start")).document(&config)?;
+        let start = json!({"Detach": true, "Tty": tty});
+        let call = Call::post(format!("/exec/{exec}/start")).document(&start)?;
         self.transport.done(call).await
     }
 
@@ -72,5 +80,38 @@ impl Engine {
             .query("logs", u8::from(how.logs))
             .query_if("detachKeys", how.detach_keys.as_deref());
         self.hijack(call, framing).await
+    }
+}
+
+/// What a program is started with whose streams are taken.
+fn start(console: Console) -> Value {
+    let mut start = json!({"Detach": false, "Tty": console != Console::None});
+    if let Console::Terminal(Some((columns, rows))) = console {
+        start["ConsoleSize"] = json!([rows, columns]);
+    }
+    start
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_has_its_size_from_the_start_where_it_is_known() {
+        let said = |console| {
+            let docker = start(console);
+            let mut podman = docker.clone();
+            podman::exec_start(&mut podman);
+            (docker, podman)
+        };
+        let bare = json!({"Detach": false, "Tty": false});
+        assert_eq!(said(Console::None), (bare.clone(), bare));
+        let unknown = json!({"Detach": false, "Tty": true});
+        let known = json!({"Detach": false, "Tty": true, "ConsoleSize": [24, 80]});
+        assert_eq!(said(Console::Terminal(None)), (unknown.clone(), unknown));
+        let mut podman = known.clone();
+        podman["h"] = 24.into();
+        podman["w"] = 80.into();
+        assert_eq!(said(Console::Terminal(Some((80, 24)))), (known, podman));
     }
 }

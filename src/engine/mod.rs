@@ -41,7 +41,7 @@ pub use containers::{Commit, Removal, Started, Until, Waiting, Which};
 pub use disk::{EngineDisk, mounted_files};
 pub use endpoint::{Endpoint, Selection, Tls, TlsFlags, Verify};
 pub use error::{Error, Result};
-pub use exec::Attach;
+pub use exec::{Attach, Console};
 pub use filters::{Filters, labelled};
 pub use images::{Progress, ProgressError, ProgressTransfer};
 pub use logins::{Known, Login, Logins};

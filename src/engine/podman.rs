@@ -101,6 +101,13 @@ pub(super) fn creation(body: &mut Value) {
     }
 }
 
+/// Says the size of the terminal that a program is started in, in Podman's words.
+pub(super) fn exec_start(body: &mut Value) {
+    if let Some([rows, columns]) = body["ConsoleSize"].as_array().map(Vec::as_slice) {
+        (body["h"], body["w"]) = (rows.clone(), columns.clone());
+    }
+}
+
 /// The seconds that Docker waits before it kills what is to stop; Podman kills at once.
 const GRACE: i64 = 10;
 

@@ -6,7 +6,7 @@ use futures_util::{Stream, StreamExt};
 use super::site::{Site, Subject};
 use crate::convert;
 use crate::diagnostic::Diagnostic;
-use crate::engine::{Attach, Chunk, Engine, Error, Framing, Removal, Until};
+use crate::engine::{Attach, Chunk, Console, Engine, Error, Framing, Removal, Until};
 use crate::event::{Event, Resource};
 use crate::name::{ContainerId, ServiceName};
 use crate::plan::{HookKind, Replica};
@@ -42,7 +42,7 @@ pub async fn run_hook(
         ..ExecConfig::default()
     };
     let exec = engine.create_exec(container, &config).await?;
-    let mut running = engine.start_exec(&exec, false).await?;
+    let mut running = engine.start_exec(&exec, Console::None).await?;
     // Its output ends when it does.
     let mut partial = String::new();
     while let Some(chunk) = running.output.next().await {

@@ -16,7 +16,7 @@ use super::archive::{self, Pieces};
 use super::direct;
 use super::look::Look;
 use super::owner;
-use crate::engine::{Engine, Unpack, Which, labelled};
+use crate::engine::{Console, Engine, Unpack, Which, labelled};
 use crate::name::{ContainerId, ServiceName};
 use crate::plan::observed::State;
 use crate::project::Hook;
@@ -303,7 +303,7 @@ pub async fn run(engine: &Engine, member: &Member, hook: &Hook, said: &dyn Fn(&s
         ..ExecConfig::default()
     };
     let exec = engine.create_exec(&member.id, &config).await?;
-    let mut streams = engine.start_exec(&exec, false).await?;
+    let mut streams = engine.start_exec(&exec, Console::None).await?;
     let mut kept = Vec::new();
     let mut rest = Vec::new();
     while let Some(chunk) = streams.output.next().await {

@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use bollard::models::{ContainerCreateBody, ExecConfig};
 use dco::engine::{
-    ApiVersion, Channel, DockerConfig, Endpoint, Engine, Error, Framing, LogRange, Messages,
-    Removal, Selection, Started, Unpack, Until, Wanted, Which, labelled, observe, watch_project,
+    ApiVersion, Channel, Console, DockerConfig, Endpoint, Engine, Error, Framing, LogRange,
+    Messages, Removal, Selection, Started, Unpack, Until, Wanted, Which, labelled, observe,
+    watch_project,
 };
 use futures_util::StreamExt;
 
@@ -201,7 +202,7 @@ fn a_program_reads_its_input_to_the_end_and_answers() {
             ..ExecConfig::default()
         };
         let exec = engine.create_exec(&id, &config).await.unwrap();
-        let mut streams = engine.start_exec(&exec, false).await.unwrap();
+        let mut streams = engine.start_exec(&exec, Console::None).await.unwrap();
         streams.input.send(&[0; 100_000]).await.unwrap();
         streams.input.close().await.unwrap();
         let mut said = Vec::new();
@@ -231,7 +232,10 @@ fn a_terminal_whose_first_bytes_look_like_a_header_is_shown_at_once() {
             ..ExecConfig::default()
         };
         let exec = engine.create_exec(&id, &config).await.unwrap();
-        let mut streams = engine.start_exec(&exec, true).await.unwrap();
+        let mut streams = engine
+            .start_exec(&exec, Console::Terminal(None))
+            .await
+            .unwrap();
         let begin = Instant::now();
         let mut said = Vec::new();
         while said.len() < 8 {

@@ -11,7 +11,7 @@ use bollard::models::ExecConfig;
 use super::interactive::{DetachKeys, End, Session, Sized, Stdin};
 use super::{Context, Words, target};
 use crate::diagnostic::Diagnostic;
-use crate::engine::Engine;
+use crate::engine::{Console, Engine};
 use crate::event::Event;
 use script::{Place, Way};
 
@@ -198,9 +198,13 @@ async fn attend(
     args: &Args,
     (tty, detach): (bool, DetachKeys),
 ) -> Result<u8> {
+    let console = match tty {
+        true => Console::Terminal(super::interactive::size()),
+        false => Console::None,
+    };
     let session = Session {
         engine,
-        streams: engine.start_exec(exec, tty).await?,
+        streams: engine.start_exec(exec, console).await?,
         terminal: tty.then_some(Sized::Exec(exec)),
         stdin: match args.interactive {
             true => Stdin::Forward,

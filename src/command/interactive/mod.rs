@@ -167,24 +167,27 @@ async fn follow_size(engine: &Engine, target: &Sized<'_>) {
     /// A program is started a moment after its streams are there, and refuses a size before.
     const RETRIES: u32 = 500;
     const PAUSE: Duration = Duration::from_millis(10);
-    let changes = signal(SignalKind::window_change());
+    let mut changes = signal(SignalKind::window_change()).ok();
     let give = async || match (size(), target) {
         (Some(size), Sized::Exec(id)) => engine.resize_exec(id, size).await.is_ok(),
         (Some(size), Sized::Container(id)) => engine.resize_container(id, size).await.is_ok(),
         (None, _) => true,
     };
-    for _ in 0..RETRIES {
-        if give().await {
-            break;
+    loop {
+        for _ in 0..RETRIES {
+            if give().await {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
         }
-        tokio::time::sleep(PAUSE).await;
-    }
-    if let Ok(mut changes) = changes {
-        while changes.recv().await.is_some() {
-            give().await;
+        let changed = match &mut changes {
+            Some(changes) => changes.recv().await,
+            None => None,
+        };
+        if changed.is_none() {
+            return std::future::pending().await;
         }
     }
-    std::future::pending().await
 }
 
 /// Passes signals on to a container's main process; never returns. For verbs that listen to

@@ -7,7 +7,7 @@ use bollard::models::ExecConfig;
 use futures_util::StreamExt;
 
 use super::listeners::{Listener, parse_table};
-use crate::engine::{Channel, Engine, HijackedOutput};
+use crate::engine::{Channel, Console, Engine, HijackedOutput};
 use crate::gate::Protocol;
 
 /// Prints the tables 40 times, 50 ms apart, with a line after each round. Two processes a round.
@@ -66,7 +66,7 @@ impl Tables {
             ..ExecConfig::default()
         };
         let exec = self.engine.create_exec(&self.container, &config).await;
-        let started = self.engine.start_exec(&exec.ok()?, false).await;
+        let started = self.engine.start_exec(&exec.ok()?, Console::None).await;
         started.ok().map(|both| both.output)
     }
 }
