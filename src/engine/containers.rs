@@ -107,7 +107,7 @@ impl Engine {
         by: &Filters,
     ) -> Result<Vec<ContainerSummary>> {
         if self.ping().await?.podman {
-            let mut all: Vec<ContainerSummary> = podman::look(async || {
+            let mut all: Vec<ContainerSummary> = podman::again(async || {
                 let call = Call::get("/containers/json")
                     .query("all", true)
                     .query("filters", serde_json::json!(by));
@@ -172,8 +172,11 @@ impl Engine {
 
     /// Starts a container, and says whether it ran already.
     pub async fn start_container(&self, id: &str) -> Result<Started> {
-        let call = Call::post(format!("/containers/{id}/start"));
-        let response = self.transport.call(call).await?;
+        let start = async || {
+            let call = Call::post(format!("/containers/{id}/start"));
+            self.transport.call(call).await
+        };
+        let response = podman::again(start).await?;
         Ok(match response.status() {
             StatusCode::NOT_MODIFIED => Started::Already,
             _ => Started::Now,
@@ -194,8 +197,11 @@ impl Engine {
             let config = self.inspect_container(id).await?.config.unwrap_or_default();
             grace = config.stop_timeout.and_then(|own| own.try_into().ok());
         }
-        let call = Call::post(format!("/containers/{id}/restart")).query_if("t", grace);
-        self.transport.done(call).await
+        podman::again(async || {
+            let call = Call::post(format!("/containers/{id}/restart")).query_if("t", grace);
+            self.transport.done(call).await
+        })
+        .await
     }
 
     /// Has Podman run a container's healthcheck once; its inspection tells what came of it.

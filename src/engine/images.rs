@@ -81,7 +81,7 @@ impl Engine {
     pub async fn list_images(&self, by: &Filters) -> Result<Vec<ImageSummary>> {
         let options = query::ListImagesOptionsBuilder::default().filters(&filters(by));
         let options = options.build();
-        podman::look(async || Ok(self.docker.list_images(Some(options.clone())).await?)).await
+        podman::again(async || Ok(self.docker.list_images(Some(options.clone())).await?)).await
     }
 
     /// Everything about one image.

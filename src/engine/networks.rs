@@ -19,7 +19,7 @@ impl Engine {
     pub async fn list_networks(&self, by: &Filters) -> Result<Vec<Network>> {
         let options = query::ListNetworksOptionsBuilder::default().filters(&filters(by));
         let options = options.build();
-        podman::look(async || Ok(self.docker.list_networks(Some(options.clone())).await?)).await
+        podman::again(async || Ok(self.docker.list_networks(Some(options.clone())).await?)).await
     }
 
     /// Everything about one network, with the containers on it.
@@ -30,8 +30,11 @@ impl Engine {
 
     /// Creates a network and returns its id.
     pub async fn create_network(&self, body: &NetworkBody) -> Result<String> {
-        let call = Call::post("/networks/create").document(body)?;
-        let response: NetworkCreateResponse = self.transport.json(call).await?;
+        let response: NetworkCreateResponse = podman::again(async || {
+            let call = Call::post("/networks/create").document(body)?;
+            self.transport.json(call).await
+        })
+        .await?;
         Ok(response.id)
     }
 
@@ -58,7 +61,7 @@ impl Engine {
             container: container.to_owned(),
             endpoint_config: endpoint,
         };
-        Ok(self.docker.connect_network(id, request).await?)
+        podman::again(async || Ok(self.docker.connect_network(id, request.clone()).await?)).await
     }
 
     /// Takes a container off a network, even if it does not answer.

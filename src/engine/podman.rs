@@ -9,14 +9,14 @@ use tokio::time::sleep;
 use super::error::{Error, Result};
 use crate::text::size;
 
-/// How often a list is asked for, and how long it waits before it asks again.
-const LOOKS: usize = 6;
+/// How often something is asked for, and how long it waits before it asks again.
+const TIMES: usize = 6;
 const BETWEEN: Duration = Duration::from_millis(30);
 
-/// Asks for a list, again where Podman fails over something that went away while it looked: it
-/// reads what there is one by one.
-pub(super) async fn look<T>(ask: impl AsyncFn() -> Result<T>) -> Result<T> {
-    for _ in 1..LOOKS {
+/// Asks again where Podman fails over something that went away while it looked: it reads what there
+/// is one by one, containers for a list of them, the machine's interfaces for a start in a network.
+pub(super) async fn again<T>(ask: impl AsyncFn() -> Result<T>) -> Result<T> {
+    for _ in 1..TIMES {
         match ask().await {
             Err(error) if went_away(&error) => sleep(BETWEEN).await,
             answer => return answer,
@@ -25,7 +25,7 @@ pub(super) async fn look<T>(ask: impl AsyncFn() -> Result<T>) -> Result<T> {
     ask().await
 }
 
-/// Whether a list failed over one of its own, and not over what was asked.
+/// Whether it failed over something else than what was asked for.
 fn went_away(error: &Error) -> bool {
     let Error::Api {
         status: 500,
@@ -34,7 +34,12 @@ fn went_away(error: &Error) -> bool {
     else {
         return false;
     };
-    let words = ["no such process", "image not known", "no such container"];
+    let words = [
+        "no such process",
+        "image not known",
+        "no such container",
+        "no such network interface",
+    ];
     words.iter().any(|words| message.contains(words))
 }
 
@@ -200,14 +205,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_is_asked_for_again_where_one_of_its_own_went_away() {
+    fn what_failed_over_something_that_went_away_is_asked_for_again() {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
             .unwrap();
         let asked = |status, message: &str, failures: usize| {
             let calls = std::cell::Cell::new(0);
-            let listed = runtime.block_on(look(async || {
+            let listed = runtime.block_on(again(async || {
                 calls.set(calls.get() + 1);
                 match calls.get() > failures {
                     true => Ok(()),
@@ -222,7 +227,9 @@ mod tests {
         let gone = "read /proc/10309/cgroup: no such process";
         assert_eq!(asked(500, gone, 0), (1, true));
         assert_eq!(asked(500, gone, 2), (3, true));
-        assert_eq!(asked(500, gone, LOOKS), (LOOKS, false));
+        assert_eq!(asked(500, gone, TIMES), (TIMES, false));
+        let interface = "route ip+net: no such network interface";
+        assert_eq!(asked(500, interface, 2), (3, true));
         assert_eq!(asked(500, "disk full", 1), (1, false));
         assert_eq!(asked(404, "no such container", 1), (1, false));
     }

@@ -35,23 +35,30 @@ pub struct Answer {
 /// Sends one request without a body. Panics where there is no engine: these tests need one.
 #[track_caller]
 pub fn call(method: &str, path: &str) -> Answer {
+    send(method, path, "")
+}
+
+/// Sends one request with a JSON body.
+#[track_caller]
+pub fn send(method: &str, path: &str, body: &str) -> Answer {
     let asked = Instant::now();
     loop {
-        let answer = send(method, path, "");
-        // Podman's lists fail over what goes away while it looks.
+        let answer = send_once(method, path, body);
+        // Podman's lists fail over what goes away while it looks, and so does a start in a network.
         let cause = answer.body["cause"].as_str().unwrap_or_default();
-        let stumbled = answer.status == 500
-            && ["image not known", "no such process", "no such container"].contains(&cause);
-        if method != "GET" || !stumbled || asked.elapsed() > Duration::from_secs(5) {
+        let gone = match method {
+            "GET" => ["image not known", "no such process", "no such container"].contains(&cause),
+            _ => cause == "no such network interface",
+        };
+        if answer.status != 500 || !gone || asked.elapsed() > Duration::from_secs(5) {
             return answer;
         }
         std::thread::sleep(Duration::from_millis(20));
     }
 }
 
-/// Sends one request with a JSON body.
 #[track_caller]
-pub fn send(method: &str, path: &str, body: &str) -> Answer {
+fn send_once(method: &str, path: &str, body: &str) -> Answer {
     let host = host();
     let raw = exchange(&host, method, path, body)
         .unwrap_or_else(|error| panic!("no Docker engine answers on {host}: {error}"));
