@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::capability::{Capability, engine_name, needs};
+use crate::support::capability::{Capability, has, needs};
 use crate::support::proxy::Recorder;
 use crate::support::watching::{Watching, started_at};
 use crate::support::{PATIENCE, Project, until};
@@ -283,9 +283,9 @@ services:
     });
     project.write("code/main.py", "import time\ntime.sleep(2e6)\n");
     watching.until_says("restarted `python");
-    // Podman has to be told the container's own grace, which is asked for first.
-    let is_podman = engine_name().starts_with("Podman");
-    let grace = |asked: &'static str| is_podman.then_some(asked);
+    // Where the container's own grace has to be told, it is asked for first.
+    let is_told = !has(Capability::OwnGrace);
+    let grace = |asked: &'static str| is_told.then_some(asked);
     let restarted = named(engine.take());
     let mut restart = vec![
         "GET /containers/json",
