@@ -36,7 +36,12 @@ impl Terminal {
                     Some(String::from_utf8_lossy(found.as_bytes()).into_owned())
                 }
                 Ok(_) => None,
-                Err(error) => panic!("the terminal: {error}"),
+                Err(error) => {
+                    let rest = self.session.check(expectrl::Eof);
+                    let rest = rest.map(|rest| rest.as_bytes().to_vec());
+                    let rest = String::from_utf8_lossy(&rest.unwrap_or_default()).into_owned();
+                    panic!("the terminal: {error}, after {rest:?}")
+                }
             }
         })
     }
