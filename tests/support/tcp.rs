@@ -3,7 +3,10 @@
 
 use std::net::{SocketAddr, TcpListener};
 
-use super::tls::pass_on;
+use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
+use tokio::net::{TcpStream, UnixStream};
+
+use super::engine;
 
 /// A listener whose connections lead to the engine; dropped, it ends.
 pub struct Tcp {
@@ -14,6 +17,14 @@ pub struct Tcp {
 impl Tcp {
     /// Listens.
     pub fn start() -> Self {
+        Self::serve(pass_on)
+    }
+
+    /// Listens, and hands each connection to `each`.
+    pub(super) fn serve<F>(each: impl Fn(TcpStream) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("its address");
         listener.set_nonblocking(true).expect("a socket");
@@ -25,7 +36,7 @@ impl Tcp {
         runtime.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener).expect("a socket");
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(pass_on(stream));
+                tokio::spawn(each(stream));
             }
         });
         Self {
@@ -46,4 +57,20 @@ impl Drop for Tcp {
             runtime.shutdown_background();
         }
     }
+}
+
+/// To the engine and back until either side is done.
+pub(super) async fn pass_on(mut from: impl AsyncRead + AsyncWrite + Unpin) {
+    let host = engine::host();
+    let _ = match host.split_once("://") {
+        Some(("unix", path)) => match UnixStream::connect(path).await {
+            Ok(mut to) => copy_bidirectional(&mut from, &mut to).await,
+            Err(error) => Err(error),
+        },
+        Some((_, address)) => match TcpStream::connect(address).await {
+            Ok(mut to) => copy_bidirectional(&mut from, &mut to).await,
+            Err(error) => Err(error),
+        },
+        None => return,
+    };
 }

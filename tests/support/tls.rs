@@ -2,25 +2,22 @@
 //! tests.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
-use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig, crypto};
 
-use super::{debian, engine};
+use super::debian;
+use super::tcp::{Tcp, pass_on};
 
 /// A listener on loopback and the material that it takes; dropped, it ends.
 pub struct Tls {
-    runtime: Option<tokio::runtime::Runtime>,
-    address: SocketAddr,
+    listener: Tcp,
     root: tempfile::TempDir,
 }
 
@@ -30,65 +27,26 @@ impl Tls {
         let root = tempfile::tempdir().expect("a folder");
         make_certificates(root.path());
         let acceptor = TlsAcceptor::from(Arc::new(server_config(root.path())));
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = listener.local_addr().expect("its address");
-        listener.set_nonblocking(true).expect("a socket");
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        runtime.spawn(async move {
-            let listener = tokio::net::TcpListener::from_std(listener).expect("a socket");
-            while let Ok((stream, _)) = listener.accept().await {
-                let acceptor = acceptor.clone();
-                tokio::spawn(async move {
-                    if let Ok(stream) = acceptor.accept(stream).await {
-                        pass_on(stream).await;
-                    }
-                });
+        let listener = Tcp::serve(move |stream| {
+            let acceptor = acceptor.clone();
+            async move {
+                if let Ok(stream) = acceptor.accept(stream).await {
+                    pass_on(stream).await;
+                }
             }
         });
-        Self {
-            runtime: Some(runtime),
-            address,
-            root,
-        }
+        Self { listener, root }
     }
 
     /// As `DOCKER_HOST` names it.
     pub fn host(&self) -> String {
-        format!("tcp://{}", self.address)
+        self.listener.host()
     }
 
     /// A file: `ca.pem`, `client.pem`, `client-key.pem`; `other.pem` signs none of these.
     pub fn file(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
     }
-}
-
-impl Drop for Tls {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
-
-/// Both ways until either side is done.
-pub(super) async fn pass_on(mut from: impl AsyncRead + AsyncWrite + Unpin) {
-    let host = engine::host();
-    let _ = match host.split_once("://") {
-        Some(("unix", path)) => match UnixStream::connect(path).await {
-            Ok(mut to) => copy_bidirectional(&mut from, &mut to).await,
-            Err(error) => Err(error),
-        },
-        Some((_, address)) => match TcpStream::connect(address).await {
-            Ok(mut to) => copy_bidirectional(&mut from, &mut to).await,
-            Err(error) => Err(error),
-        },
-        None => return,
-    };
 }
 
 /// Two authorities, and a certificate of the first for each side.
