@@ -52,7 +52,7 @@ pub use observe::{
 pub use registry::{Manifest, Registry, RegistryError, Trust, digest};
 pub use streams::{
     Bytes, Channel, Chunk, Framing, Hijacked, HijackedOutput, Input, LogLine, LogLines, LogRange,
-    Message, Messages, Output,
+    Message, Messages, Output, Torn,
 };
 pub use system::{EngineEvent, EventActor, EventsSince};
 pub use transport::{ApiVersion, Ping};

@@ -144,3 +144,36 @@ fn what_no_file_tells_is_asked_of_the_engine() {
         assert_eq!(ways.shown(&project, &args), expected, "{args:?}");
     }
 }
+
+/// The engine ends such a log before the first of them, without a word.
+#[test]
+fn what_a_full_disk_left_of_an_entry_is_told_and_the_rest_is_shown() {
+    if !needs(Capability::LogFiles) {
+        return;
+    }
+    let project = project("logs");
+    let id = shell(&project, "a", "for i in 1 2 3 4; do echo line $i; done");
+    until_ended(&project, "a");
+    let path = engine::get(&format!("/containers/{id}/json"))["LogPath"].clone();
+    let path = path.as_str().expect("its log");
+    let log = std::fs::read_to_string(path).expect("its entries");
+    let mut entries: Vec<&str> = log.lines().collect();
+    entries[1] = &entries[1][..15];
+    std::fs::write(path, entries.join("\n") + "\n").expect("a torn entry");
+    let done = project.dco(&["logs", "--no-log-prefix"]).ok();
+    assert_eq!(done.stdout, "line 1\nline 3\nline 4\n");
+    let told = format!(
+        "warning: 1 entry of the log of `{}-a-1` cannot be read and is left out\n\
+         hint: a full disk or a power cut leaves such: {path}\n",
+        project.name()
+    );
+    assert_eq!(done.stderr, told);
+    // None of what is asked for.
+    let done = project
+        .dco(&["logs", "--no-log-prefix", "--tail", "2"])
+        .ok();
+    assert_eq!(
+        (done.stdout.as_str(), done.stderr.as_str()),
+        ("line 3\nline 4\n", "")
+    );
+}

@@ -4,6 +4,7 @@ mod follow;
 mod merge;
 mod print;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -12,7 +13,9 @@ use regex::bytes::Regex;
 
 use super::Context;
 use crate::diagnostic::Diagnostic;
-use crate::engine::{Engine, Error, LogLines, LogRange, Which, container, labelled, watch_project};
+use crate::engine::{
+    Engine, Error, LogLines, LogRange, Torn, Which, container, labelled, watch_project,
+};
 use crate::plan::observed::Container;
 use crate::project::{Along, Project, Service};
 use crate::report::log::LogStyle;
@@ -107,8 +110,10 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     let opened = try_join_all(opening.collect::<Vec<_>>()).await?;
     let mut follower = Follower::new(&engine, chosen, range);
     let mut merge = Merge::new();
+    let mut names = BTreeMap::new();
     for opened in opened {
         follower.know(&opened);
+        names.insert(opened.source, opened.subject.name().to_owned());
         match opened.lines {
             Some(lines) => merge.add(opened.source, lines),
             None => cx.reporter().show(&unreadable(&opened.subject)),
@@ -117,11 +122,18 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     match events {
         Some(events) => follower.run(events, merge, &mut printer).await?,
         None => {
+            let mut torn = Vec::new();
             while !merge.is_empty() {
-                if let Next::Line(source, line) = printer.next(&mut merge).await? {
-                    printer.line(source, &line)?;
+                match printer.next(&mut merge).await? {
+                    Next::Line(source, line) => printer.line(source, &line)?,
+                    Next::End(source, lines) => {
+                        let name = names.get(&source).map_or("", String::as_str);
+                        torn.extend(lines.torn().map(|torn| incomplete(name, &torn)));
+                    }
                 }
             }
+            printer.flush()?;
+            torn.iter().for_each(|torn| cx.reporter().show(torn));
         }
     }
     printer.flush()?;
@@ -281,5 +293,19 @@ fn unreadable(subject: &Subject) -> Diagnostic {
     let name = subject.name();
     Diagnostic::warning(format!(
         "the log of `{name}` cannot be read: its logging driver keeps none"
+    ))
+}
+
+fn incomplete(name: &str, Torn { count, path }: &Torn) -> Diagnostic {
+    let (entries, are) = match count {
+        1 => ("entry", "is"),
+        _ => ("entries", "are"),
+    };
+    Diagnostic::warning(format!(
+        "{count} {entries} of the log of `{name}` cannot be read and {are} left out"
+    ))
+    .hint(format!(
+        "a full disk or a power cut leaves such: {}",
+        path.display()
     ))
 }

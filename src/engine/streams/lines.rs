@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use super::demux::{Channel, Framing};
 use super::entries::Entries;
 use super::gathered::Gathered;
-use super::log_file::LogFile;
+use super::log_file::{LogFile, Torn};
 use super::{Bytes as Body, LogRange};
 use crate::engine::Engine;
 use crate::engine::error::Result;
@@ -163,6 +163,14 @@ fn since(time: &[u8]) -> Option<String> {
 }
 
 impl LogLines {
+    /// What could not be read of what was told so far, as far as that is known.
+    pub fn torn(&self) -> Option<Torn> {
+        match &self.0 {
+            Source::Engine(_) => None,
+            Source::File(lines) => lines.torn(),
+        }
+    }
+
     /// Where a log that is followed goes on after the newest line so far, as `since` takes it.
     pub fn resume(&self) -> Option<String> {
         let Source::Engine(lines) = &self.0 else {

@@ -33,6 +33,8 @@ pub(super) struct LogFile {
     searched: usize,
     /// A line that was looked at before its turn.
     ahead: Option<Bytes>,
+    /// Entries that were passed over.
+    torn: u64,
     times: Times,
     joiner: Joiner,
 }
@@ -82,26 +84,48 @@ impl LogFile {
             buffer: BytesMut::new(),
             searched: 0,
             ahead: None,
+            torn: 0,
             times,
             joiner: Joiner::default(),
         };
-        log.ahead = log.line()?;
-        let is_known = |line: &Bytes| json_file::entry(line).is_some();
-        Ok(log.ahead.as_ref().is_none_or(is_known).then_some(log))
+        Ok(log.begins()?.then_some(log))
+    }
+
+    /// Goes on to the first entry; false where there are lines and none is one.
+    fn begins(&mut self) -> io::Result<bool> {
+        while let Some(line) = self.line()? {
+            if json_file::entry(&line).is_some() {
+                self.ahead = Some(line);
+                return Ok(true);
+            }
+            self.torn += 1;
+        }
+        Ok(self.torn == 0)
     }
 
     /// Goes on to the first entry that is not too old. There may be millions before it: an
     /// interrupt comes through in between, which it cannot while lines are being put in order.
     async fn skip(&mut self) -> io::Result<()> {
         while let Some(line) = self.line()? {
-            let entry = json_file::entry(&line);
-            if entry.is_some_and(|entry| !self.times.is_before(&entry.line.time)) {
-                self.ahead = Some(line);
-                break;
+            match json_file::entry(&line) {
+                Some(entry) if self.times.is_before(&entry.line.time) => self.torn = 0,
+                Some(_) => {
+                    self.ahead = Some(line);
+                    break;
+                }
+                None => self.torn += 1,
             }
             consume_budget().await;
         }
         Ok(())
+    }
+
+    /// What could not be read of what was told so far; none where that is nothing.
+    pub(super) fn torn(&self) -> Option<Torn> {
+        (self.torn > 0).then(|| Torn {
+            count: self.torn,
+            path: self.path.clone(),
+        })
     }
 
     /// The next line of the log.
@@ -132,8 +156,8 @@ impl LogFile {
     /// ends the log, whatever comes after it.
     fn entry(&mut self) -> io::Result<Option<Entry>> {
         while let Some(line) = self.line()? {
-            // One that was torn, by a full disk or a power cut, keeps nobody from the others.
             let Some(entry) = json_file::entry(&line) else {
+                self.torn += 1;
                 continue;
             };
             if self.times.is_before(&entry.line.time) {
@@ -180,6 +204,16 @@ impl LogFile {
         self.left -= count as u64;
         read
     }
+}
+
+/// Entries that are none, as a full disk or a power cut leaves them: they keep nobody from the
+/// others, where the engine ends the log with the first of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Torn {
+    /// How many they are.
+    pub count: u64,
+    /// The file that they are in.
+    pub path: PathBuf,
 }
 
 /// What the driver does with a log that grows.
@@ -348,6 +382,10 @@ mod tests {
             told += &String::from_utf8_lossy(&line.unwrap().text);
             told += "|";
         }
+        if let Some(torn) = log.torn() {
+            assert_eq!(torn.path, Path::new(details.log_path.as_ref().unwrap()));
+            told += &format!(" {} torn", torn.count);
+        }
         told
     }
 
@@ -371,12 +409,30 @@ mod tests {
         let log = Log::of(&text);
         assert_eq!(
             log.told(&LogRange::default()),
-            format!("one|{long}end|no newline|again|")
+            format!("one|{long}end|no newline|again| 1 torn")
         );
-        assert_eq!(log.told(&last(4)), "end|no newline|again|");
+        assert_eq!(log.told(&last(4)), "end|no newline|again| 1 torn");
+        assert_eq!(log.told(&last(3)), "no newline|again| 1 torn");
+        assert_eq!(log.told(&last(2)), "no newline|again|");
         assert_eq!(log.told(&last(1)), "again|");
         assert_eq!(log.told(&last(0)), "");
         assert_eq!(Log::of("").told(&last(3)), "");
+    }
+
+    #[test]
+    fn what_is_torn_counts_where_it_may_be_of_the_times() {
+        let lines = [(1, "a\n"), (2, "b\n"), (3, "c\n"), (4, "d\n")];
+        let lines = lines.map(|(second, text)| written(second, text));
+        let log = Log::of(&format!("\0\0\n{}", lines.join("{\"log\n")));
+        let range = |since: i64, until: i64| LogRange {
+            since: Some((1_704_067_200 + since).to_string()),
+            until: Some((1_704_067_200 + until).to_string()),
+            ..LogRange::default()
+        };
+        assert_eq!(log.told(&range(1, 9)), "a|b|c|d| 4 torn");
+        assert_eq!(log.told(&range(3, 9)), "c|d| 2 torn");
+        assert_eq!(log.told(&range(4, 9)), "d| 1 torn");
+        assert_eq!(log.told(&range(1, 3)), "a|b| 3 torn");
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub(super) use demux::Demux;
 pub use demux::{Channel, Chunk, Framing};
 pub use hijack::{Hijacked, HijackedOutput, Input};
 pub use lines::{LogLine, LogLines};
+pub use log_file::Torn;
 
 /// The bytes of an answer, as they come: a tar, say.
 pub struct Bytes {
