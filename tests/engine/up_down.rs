@@ -1,11 +1,12 @@
 //! `up`, `down`, `stop`, `start` and what stands beside them, on a real engine.
 
-use std::time::Duration;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::support::capability::{Capability, needs};
-use crate::support::{Project, engine, until};
+use crate::support::{PATIENCE, Project, engine, until};
 
 const TWO: &str = "\
 services:
@@ -164,6 +165,7 @@ fn replicas_come_and_go() {
 
 #[test]
 fn two_that_ignore_sigterm_come_down_together() {
+    const GRACE: Duration = Duration::from_secs(3);
     let stubborn = concat!(
         "    image: busybox\n",
         "    command: [sh, -c, \"trap '' TERM; while :; do sleep 1; done\"]\n",
@@ -172,13 +174,19 @@ fn two_that_ignore_sigterm_come_down_together() {
     let text = format!("services:\n  a:\n{stubborn}  b:\n{stubborn}");
     let project = Project::new("grace").file("compose.yaml", &text);
     project.dco(&["up", "-d"]).ok();
-    let begun = std::time::Instant::now();
-    project.dco(&["down"]).ok();
-    let took = begun.elapsed();
-    assert!(
-        took < Duration::from_millis(5900),
-        "{took:?} is two graces, not one"
-    );
+    let mut down = project.command(&["down"]);
+    let mut down = down.stderr(Stdio::null()).spawn().expect("dco");
+    let left = |most: usize| {
+        until(PATIENCE, "their ends", || {
+            let pid = |service| project.inspect(service)["State"]["Pid"].as_u64();
+            let left = ["a", "b"].map(pid).into_iter().filter(|pid| *pid > Some(0));
+            (left.count() <= most).then(Instant::now)
+        })
+    };
+    let first = left(1);
+    let apart = left(0).duration_since(first);
+    assert!(apart < GRACE, "the second ends {apart:?} after the first");
+    assert!(down.wait().expect("its end").success());
 }
 
 #[test]

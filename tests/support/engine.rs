@@ -190,15 +190,20 @@ fn list(path: &str, key: Option<&str>) -> Vec<Value> {
 /// Removes all that carries the label: containers stopped first, then networks and volumes, then
 /// the images built for it. Says what it could not remove instead of panicking: it runs in `Drop`.
 pub fn sweep(label: &str) {
-    for container in containers(label) {
+    let remove = |container: &Value| {
         let id = container["Id"].as_str().unwrap_or_default();
         call("POST", &format!("/containers/{id}/unpause"));
         call("POST", &format!("/containers/{id}/stop?t=0"));
-        report(
-            call("DELETE", &format!("/containers/{id}?v=1&force=1")),
-            "container",
-            id,
-        );
+        let removed = call("DELETE", &format!("/containers/{id}?v=1&force=1"));
+        (removed, id.to_owned())
+    };
+    for container in containers(label) {
+        remove(&container);
+    }
+    // Podman keeps one whose network another shares, until that is gone.
+    for container in containers(label) {
+        let (removed, id) = remove(&container);
+        report(removed, "container", &id);
     }
     for network in networks(label) {
         let id = network["Id"].as_str().unwrap_or_default();
@@ -216,14 +221,38 @@ pub fn sweep(label: &str) {
             name,
         );
     }
-    for image in images(label) {
-        let id = image["Id"].as_str().unwrap_or_default();
+    for image in built(label) {
         report(
-            call("DELETE", &format!("/images/{id}?force=1")),
+            call("DELETE", &format!("/images/{image}?force=1")),
             "image",
-            id,
+            &image,
         );
     }
+}
+
+/// The images that were built for a project, by its label or its name: Podman's builder takes what
+/// it made for another where only the label differs.
+fn built(label: &str) -> Vec<String> {
+    let (key, name) = label.split_once('=').expect("a label");
+    let own = format!("{name}-");
+    let is_its = |tag: &&str| {
+        tag.rsplit('/')
+            .next()
+            .is_some_and(|it| it.starts_with(&own))
+    };
+    let found = list("/images/json", None).into_iter().flat_map(|image| {
+        let tags = image["RepoTags"].as_array().into_iter().flatten();
+        let tags = tags.filter_map(Value::as_str).filter(is_its);
+        match image["Labels"][key] == name {
+            true => image["Id"]
+                .as_str()
+                .map(str::to_owned)
+                .into_iter()
+                .collect(),
+            false => tags.map(str::to_owned).collect::<Vec<_>>(),
+        }
+    });
+    found.collect()
 }
 
 #[allow(clippy::print_stderr, reason = "a test's own output")]
