@@ -76,6 +76,9 @@ impl Tool {
             .env("DCO_COMPOSE_HASH", "2")
             .env("DCO_STRICT", "compose")
             .env("XDG_STATE_HOME", place.root.join("state"))
+            .env("XDG_CACHE_HOME", place.root.join("cache"))
+            // A case that needs one writes it.
+            .env("GIT_CONFIG_GLOBAL", place.dir.join("gitconfig"))
             .env("DOCKER_CONFIG", place.root.join("docker"))
             .env("PWD", &place.dir)
             .env("COMPOSE_MENU", "false")
