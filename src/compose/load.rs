@@ -1,7 +1,7 @@
 //! The phases in their order.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::aside::set_aside;
@@ -65,7 +65,7 @@ struct Loaded {
     tree: Node,
     name: String,
     origin: NameOrigin,
-    files: Vec<PathBuf>,
+    files: Files,
     scope: Scope,
 }
 
@@ -103,7 +103,6 @@ fn tree(cx: &mut Context<'_>) -> Phase<Loaded> {
     loader.parse_all(&files.paths)?;
     let (name, origin) = project_name::find(&mut loader, &files, &variables)?;
     let mut scope = scope(&files.base, variables);
-    let files = files.paths;
     let nowhere = Span::default();
     if !loader.cx.request.options.interpolate {
         // What is not interpolated takes nothing from the environment either.
@@ -111,9 +110,10 @@ fn tree(cx: &mut Context<'_>) -> Phase<Loaded> {
     }
     Arc::make_mut(&mut scope.variables)
         .insert("COMPOSE_PROJECT_NAME".to_owned(), (name.clone(), nowhere));
-    let mut tree = loader.model(&files, &scope)?;
+    let mut tree = loader.model(&files.paths, &scope)?;
     if tree.as_map().is_none_or(Map::is_empty) {
         let shown = files
+            .paths
             .first()
             .map(|file| super::sources::display_path(file, &cx.request.cwd));
         let error = Diagnostic::error(format!("`{}` is empty", shown.unwrap_or_default()))
@@ -153,8 +153,10 @@ fn project(cx: &mut Context<'_>) -> Phase<Project> {
         name: loaded.name,
         name_origin: loaded.origin,
         working_dir: cx.working_dir.clone(),
+        home: loaded.files.home,
         compose_files: loaded
             .files
+            .paths
             .iter()
             .map(|file| file.to_string_lossy().into_owned())
             .collect(),

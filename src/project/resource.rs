@@ -22,6 +22,9 @@ pub struct Project {
     pub name_origin: NameOrigin,
     /// What relative paths start from.
     pub working_dir: PathBuf,
+    /// Where `.env` lies, and what the project is named after: elsewhere only where the files were
+    /// fetched from another machine.
+    pub home: PathBuf,
     /// The files, in the order they were merged.
     pub compose_files: Vec<String>,
     /// The addresses of other machines that are included, in the order they were met.

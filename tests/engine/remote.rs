@@ -114,6 +114,19 @@ fn what_a_local_file_includes_is_not_asked_about() {
 }
 
 #[test]
+fn one_folder_may_run_its_own_file_and_then_one_of_a_repository() {
+    let repository = repository();
+    let own = "services: {app: {image: busybox, command: sleep 500, init: true}}\n";
+    let project = repository.reached_by(Project::new("remote").file("compose.yaml", own));
+    project.dco(&["up", "-d"]).ok();
+    let id = project.inspect("app")["Id"].clone();
+    project.dco(&["-f", ADDRESS, "up", "-d"]).ok();
+    let container = project.inspect("app");
+    assert_ne!(container["Id"], id);
+    assert_eq!(container["Config"]["Cmd"][1], "600");
+}
+
+#[test]
 fn artifacts_of_a_registry_are_included_and_extended() {
     let registry = Registry::start();
     let project = Project::new("remote")

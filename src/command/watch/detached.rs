@@ -93,6 +93,11 @@ pub(super) async fn start(
         .stdout(file.try_clone()?)
         .stderr(file);
     command.current_dir(&project.working_dir);
+    if project.home != project.working_dir {
+        // The variables of fetched files come from where they were fetched to be used.
+        command.envs(&project.environment);
+        command.env("COMPOSE_DISABLE_ENV_FILE", "1");
+    }
     let mut child = command.spawn().context("cannot start the watcher")?;
     let begun = Instant::now();
     loop {

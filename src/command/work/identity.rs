@@ -32,7 +32,7 @@ pub(super) fn home(project: &Project, observed: &Observed) -> Home {
             let files = labels.get(label::CONFIG_FILES).map_or("", String::as_str);
             Some((labels.get(label::WORKING_DIR)?.as_str(), files))
         })
-        .filter(|(there, _)| !is_same(Path::new(there), &project.working_dir))
+        .filter(|(there, _)| !is_same(Path::new(there), &project.home))
         .filter(|(there, _)| bears(Path::new(there), &project.name))
         .collect();
     let mut home = Home::Here;
@@ -72,7 +72,7 @@ pub(super) fn refusal(project: &Project, there: &Path) -> Diagnostic {
         "project `{}` belongs to another directory: its containers were made in `{}`, and this is `{}`",
         project.name,
         there.display(),
-        project.working_dir.display()
+        project.home.display()
     ))
     .hint(format!(
         "name this one: `dco -p OTHER …`, or `name: other` at the top of the file, or `COMPOSE_PROJECT_NAME`; \
@@ -127,7 +127,9 @@ mod tests {
         std::os::unix::fs::symlink(&here, &link).unwrap();
         let mut project = Project {
             name: "app".into(),
-            working_dir: here.clone(),
+            // Of fetched files that is somewhere else.
+            working_dir: root.path().join("checkout"),
+            home: here.clone(),
             ..Project::default()
         };
         assert_eq!(home(&project, &observed(&here)), Home::Here);
