@@ -205,7 +205,8 @@ impl<'t> Reader<'t, '_> {
             Event::Scalar(text, style, anchor, tag) => {
                 let kind = tag.as_deref().map_or(Tag::None, merge_tag);
                 self.tagged |= kind != Tag::None;
-                let value = self.scalar(&text, style, tag.as_deref(), at)?;
+                let text = self.as_ended(&text, style, at);
+                let value = self.scalar(text, style, tag.as_deref(), at)?;
                 let node = Node {
                     value,
                     at,
@@ -378,6 +379,18 @@ impl<'t> Reader<'t, '_> {
             }
             _ => Err(self.stop("`<<` takes a mapping, or a list of mappings".into(), at)),
         }
+    }
+
+    /// A block scalar without the line break that the parser supplies where the file's last line,
+    /// a line of that scalar, has none of its own.
+    fn as_ended<'v>(&self, text: &'v str, style: ScalarStyle, at: Span) -> &'v str {
+        let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+        let last = self.text.rsplit('\n').next().unwrap_or_default();
+        let end = self.span(self.text.len(), self.text.len()).end;
+        if !is_block || last.trim().is_empty() || at.end < end {
+            return text;
+        }
+        text.strip_suffix('\n').unwrap_or(text)
     }
 
     fn scalar(
