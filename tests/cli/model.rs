@@ -80,7 +80,10 @@ fn an_empty_list_is_printed_as_docker_compose_does_that_has_not_interpolated_it(
 fn a_block_that_ends_with_its_file_has_the_line_breaks_that_the_file_has() {
     let head = "services:\n  web:\n    image: x\n    environment:\n      A:";
     for (tail, wanted) in [
-        ("|\n        one\n        two", "A: |-\n        one\n        two\n"),
+        (
+            "|\n        one\n        two",
+            "A: |-\n        one\n        two\n",
+        ),
         ("|+\n        one", "A: one\n"),
         (">\n        one\n        two", "A: one two\n"),
         ("|\n        one\n", "A: |\n        one\n"),
