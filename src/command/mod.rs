@@ -136,6 +136,13 @@ enum OnInterrupt {
     WindDown,
 }
 
+impl OnInterrupt {
+    fn of(verb: &str) -> Option<Self> {
+        let verb = VERBS.iter().find(|known| known.name == verb)?;
+        Some(verb.on_interrupt)
+    }
+}
+
 impl Verb {
     /// Lists it among dco's own.
     const fn own(mut self) -> Self {

@@ -104,6 +104,20 @@ fn further_files_that_a_fetched_project_includes_are_asked_about() {
 }
 
 #[test]
+fn a_question_can_be_left() {
+    let repository = repository();
+    let project = repository.reached_by(Project::new("remote"));
+    let address = format!("{ADDRESS}#main:asks");
+    let mut terminal = project.terminal(&["-f", &address, "up", "-d"]);
+    terminal.expect("[y/N]: ");
+    terminal.interrupt();
+    let (code, rest) = terminal.end();
+    assert_ne!(code, 0, "{rest}");
+    assert!(!rest.contains("cancelled"), "{rest}");
+    assert!(project.containers().is_empty());
+}
+
+#[test]
 fn what_a_local_file_includes_is_not_asked_about() {
     let repository = repository();
     let file = format!("include: ['{ADDRESS}']\n");

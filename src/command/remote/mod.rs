@@ -21,7 +21,7 @@ pub(super) use self::consent::agree;
 use self::git::Git;
 use self::oci::Artifacts;
 use super::context::docker_config;
-use super::{Context, Environment, interrupted};
+use super::{Context, Environment, OnInterrupt, interrupted};
 use crate::compose::{self, Address, Fetched};
 use crate::diagnostic::Diagnostic;
 use crate::engine::{Logins, Trust};
@@ -57,6 +57,7 @@ pub(super) struct Remotes {
     insecure: Vec<String>,
     known: Mutex<BTreeMap<Address, Fetched>>,
     commits: git::Commits,
+    on_interrupt: Option<OnInterrupt>,
     is_interrupted: AtomicBool,
 }
 
@@ -68,6 +69,7 @@ impl Remotes {
             insecure: cx.globals.insecure_registry.clone(),
             known: Mutex::default(),
             commits: git::Commits::default(),
+            on_interrupt: OnInterrupt::of(&cx.verb),
             is_interrupted: AtomicBool::new(false),
         })
     }
@@ -75,6 +77,15 @@ impl Remotes {
     /// Whether a signal ended a fetch.
     pub(super) fn is_interrupted(&self) -> bool {
         self.is_interrupted.load(Ordering::Relaxed)
+    }
+
+    /// Ends with a signal, where the whole command would. Another listens for itself, and later: a
+    /// signal still ends it here, and at the questions that follow, as long as nobody listens.
+    async fn interrupted(&self) {
+        match self.on_interrupt {
+            Some(OnInterrupt::Leave) => interrupted().await,
+            _ => std::future::pending().await,
+        }
     }
 
     async fn bring(&self, address: &Address) -> Result<Fetched, Diagnostic> {
@@ -114,7 +125,7 @@ impl compose::Remotes for Remotes {
         let fetched = apart(|| async {
             tokio::select! {
                 fetched = self.bring(address) => fetched,
-                () = interrupted() => {
+                () = self.interrupted() => {
                     self.is_interrupted.store(true, Ordering::Relaxed);
                     Err(Diagnostic::error(format!("interrupted while `{address}` was fetched")))
                 }
