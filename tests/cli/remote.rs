@@ -191,6 +191,18 @@ fn an_address_without_a_scheme_is_one_of_github() {
 }
 
 #[test]
+fn a_repository_may_have_longer_names_for_its_commits() {
+    let repository = Repository::hashed_by("sha256").file("compose.yaml", ROOT);
+    let commit = repository.commit();
+    assert_eq!(commit.len(), 64);
+    let project = project(&repository, "");
+    for address in [APP.to_owned(), format!("{APP}#{commit}")] {
+        let done = project.dco(&["-f", &address, "config", "--services"]);
+        assert_eq!(done.ok().stdout, "root\n");
+    }
+}
+
+#[test]
 fn a_branch_means_itself_and_not_another_that_ends_like_it() {
     let repository = repository();
     repository.git(&["checkout", "--quiet", "-b", "a/main"]);

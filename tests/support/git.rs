@@ -24,10 +24,16 @@ pub struct Repository {
 impl Repository {
     /// An empty one, on its branch `main`.
     pub fn new() -> Self {
+        Self::hashed_by("sha1")
+    }
+
+    /// The same, with another hash.
+    pub fn hashed_by(hash: &str) -> Self {
         let root = tempfile::tempdir().expect("a folder");
         let repository = Self { root };
         fs::create_dir_all(repository.folder()).expect("a folder");
-        repository.git(&["init", "--quiet", "--initial-branch=main"]);
+        let hash = format!("--object-format={hash}");
+        repository.git(&["init", "--quiet", "--initial-branch=main", &hash]);
         repository
     }
 

@@ -62,9 +62,10 @@ async fn fill(
             .map(OsStr::to_owned)
             .collect::<Vec<OsString>>()
     };
-    let format = match commit.len() {
-        40 => "--object-format=sha1",
-        _ => "--object-format=sha256",
+    // Only a git that knows such commits knows the option.
+    let init: &[&str] = match commit.len() {
+        64 => &["init", "--quiet", "--object-format=sha256"],
+        _ => &["init", "--quiet"],
     };
     let repository = &*address.repository;
     let fetch = [
@@ -77,7 +78,7 @@ async fn fill(
         commit,
     ];
     for words in [
-        &["init", "--quiet", format][..],
+        init,
         &fetch,
         &["checkout", "--progress", "--detach", commit],
     ] {
