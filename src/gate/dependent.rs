@@ -6,7 +6,7 @@ use super::directory::Directory;
 use super::edges::{Edge, Origin, Reading, Waits};
 use super::mentions::Mention;
 use super::wishes::Wishes;
-use super::{Because, Condition, Gate, PortTarget, Reach, Strength, hosts};
+use super::{Because, Condition, Gate, PortTarget, Reach, Strength, hosts, idle};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::name::ServiceName;
 use crate::project::{self, Duration, Project, Service};
@@ -166,7 +166,8 @@ impl<'a> Dependent<'a> {
         let Some(other) = self.project.services.get(dependency) else {
             return Vec::new();
         };
-        if self.reading.waits == Waits::Compose || other.provider.is_some() {
+        let is_silent = idle::listens_nowhere(other) && !self.is_joined(dependency);
+        if self.reading.waits == Waits::Compose || other.provider.is_some() || is_silent {
             return Vec::new();
         }
         let mut gates: Vec<Gate> = Vec::new();
@@ -194,6 +195,13 @@ impl<'a> Dependent<'a> {
             false => Some(Condition::Listening(ports)),
             true => overrides_nothing(other).then_some(Condition::ListeningOnExposed),
         }
+    }
+
+    /// Whether another service serves its ports in this one's network.
+    fn is_joined(&self, dependency: &ServiceName) -> bool {
+        self.project.services.values().any(|service| {
+            service.network_mode.strip_prefix("service:") == Some(dependency.as_str())
+        })
     }
 
     fn reach(&self, dependency: &'a ServiceName) -> Reach {

@@ -240,6 +240,21 @@ web -> c by C_HOST: \n"
     }
 
     #[test]
+    fn no_port_is_waited_for_at_a_service_whose_command_listens_nowhere() {
+        assert_eq!(
+            of("
+            dev: {image: x, command: [sleep, infinity], expose: ['8000']}
+            pause: {image: x, command: [sleep, infinity], expose: ['8000']}
+            app: {image: y, network_mode: 'service:pause'}
+            web: {image: z, depends_on: {dev: {condition: service_started}}, environment: {URL: 'http://pause:8000'}}"),
+            "\
+app -> pause by network_mode: \n\
+web -> dev by depends_on: \n\
+web -> pause by URL: soft port 8000 (URL)\n"
+        );
+    }
+
+    #[test]
     fn a_schemes_port_gives_way_to_what_the_service_says_and_a_published_one_to_its_target() {
         assert_eq!(
             of("

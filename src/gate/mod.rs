@@ -7,6 +7,7 @@
 //! | `mentions`, `directory` | where a service names another one, and which one a name means |
 //! | `hosts` | where a text names a host: URLs, `name:port`, keyword lists |
 //! | `waiters` | where a command waits by itself: `wait-for-it db:5432 -- …` |
+//! | `idle` | commands that listen on no port: `sleep infinity`, a queue's worker |
 //! | `nginx` | where a mounted nginx configuration names its upstreams |
 //! | `table` | every rule of the inference that is data: keys, schemes, ports, exclusions |
 //! | [`verdict`] | (gate, observations, now) → [`Verdict`] |
@@ -26,6 +27,7 @@ mod dependent;
 mod directory;
 pub mod edges;
 mod hosts;
+mod idle;
 mod mentions;
 mod nginx;
 pub mod settle;

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::PortTarget;
+use super::idle;
 use super::verdict::Life;
 use crate::project::Service;
 
@@ -72,7 +73,7 @@ pub fn waits_for(service: &Service) -> Return {
         .filter_map(|port| u16::try_from(port.target).ok())
         .map(PortTarget::tcp)
         .collect();
-    match ports.is_empty() {
+    match ports.is_empty() || idle::listens_nowhere(service) {
         true => Return::Settled,
         false => Return::Published(ports),
     }
@@ -138,7 +139,7 @@ impl Quiet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::project::Port;
+    use crate::project::{Port, ShellCommand};
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -279,6 +280,11 @@ mod tests {
             Return::Published(vec![PortTarget::tcp(8000)])
         );
         assert_eq!(waits_for(&with("udp")), Return::Settled);
+        let asleep = Service {
+            command: ShellCommand(Some(vec!["sleep".into(), "infinity".into()])),
+            ..with("tcp")
+        };
+        assert_eq!(waits_for(&asleep), Return::Settled);
         assert_eq!(waits_for(&Service::default()), Return::Settled);
     }
 }
