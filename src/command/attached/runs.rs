@@ -14,8 +14,8 @@ use crate::engine::EngineEvent;
 use crate::name::ContainerId;
 use crate::text::moment;
 
-/// Docker waits 100 ms at least before it starts a container again; within this, the lines that
-/// the last run wrote at its end are logged.
+/// Docker waits 100 ms at least before it starts a container again, and Podman cleans up after the
+/// last run for longer; within this, the lines that it wrote at its end are logged.
 const LEAST_WAIT: Duration = Duration::from_millis(90);
 
 /// How one run of a container ended.
