@@ -200,7 +200,7 @@ fn a_terminal_is_the_commands_and_ctrl_c_leaves_nothing() {
     let project = project();
     let mut terminal = project.terminal(&["run", "--rm", "--no-deps", "web", "sh"]);
     terminal.expect("#");
-    terminal.send("tty; stty size; exit 4\n");
+    terminal.send("tty; until stty size 2>/dev/null; do sleep 0.1; done; exit 4\n");
     terminal.expect("24 80");
     assert_eq!(terminal.end().0, 4);
     let terminal = project.terminal(&["run", "--rm", "--no-deps", "--tty=false", "web", "tty"]);

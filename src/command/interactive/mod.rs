@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result};
 use futures_util::StreamExt;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 pub use keys::{DetachKeys, Pressed};
 pub use raw::{RawMode, is_in_foreground, restore_on_panic, size};
@@ -167,24 +168,45 @@ async fn follow_size(engine: &Engine, target: &Sized<'_>) {
     /// A program is started a moment after its streams are there, and refuses a size before.
     const RETRIES: u32 = 500;
     const PAUSE: Duration = Duration::from_millis(10);
+    /// Podman loses a size now and then while it is busy, or does not answer: the last is told
+    /// again after so many milliseconds each, at last when it had time for all before.
+    const AGAIN: [u64; 3] = [100, 400, 1500];
+    const ANSWER: Duration = Duration::from_secs(2);
     let mut changes = signal(SignalKind::window_change()).ok();
-    let give = async || match (size(), target) {
-        (Some(size), Sized::Exec(id)) => engine.resize_exec(id, size).await.is_ok(),
-        (Some(size), Sized::Container(id)) => engine.resize_container(id, size).await.is_ok(),
-        (None, _) => true,
+    let give = async || {
+        let Some(size) = size() else {
+            return true;
+        };
+        let told = async {
+            match target {
+                Sized::Exec(id) => engine.resize_exec(id, size).await,
+                Sized::Container(id) => engine.resize_container(id, size).await,
+            }
+        };
+        timeout(ANSWER, told).await.is_ok_and(|told| told.is_ok())
     };
-    loop {
+    let mut changed = async || match &mut changes {
+        Some(changes) => changes.recv().await.is_some(),
+        None => false,
+    };
+    let again = match engine.ping().await {
+        Ok(ping) if ping.podman => &AGAIN[..],
+        _ => &[],
+    };
+    'change: loop {
         for _ in 0..RETRIES {
             if give().await {
                 break;
             }
             tokio::time::sleep(PAUSE).await;
         }
-        let changed = match &mut changes {
-            Some(changes) => changes.recv().await,
-            None => None,
-        };
-        if changed.is_none() {
+        for pause in again {
+            match timeout(Duration::from_millis(*pause), changed()).await {
+                Ok(true) => continue 'change,
+                Ok(false) | Err(_) => give().await,
+            };
+        }
+        if !changed().await {
             return std::future::pending().await;
         }
     }
