@@ -67,7 +67,8 @@ pub(super) fn listens_nowhere(service: &Service) -> bool {
         [shell, flags @ ..] if SHELLS.contains(&program(shell)) => {
             match flags.iter().position(|word| !word.starts_with('-')) {
                 None => true,
-                Some(at) => at > 0 && runs_script(flags[at - 1]) && is_idle_script(flags[at]),
+                Some(0) => is_worker(flags),
+                Some(at) => runs_script(flags[at - 1]) && is_idle_script(flags[at]),
             }
         }
         words => is_quiet(words) || is_worker(words),
@@ -105,12 +106,18 @@ fn is_quiet(words: &[&str]) -> bool {
 }
 
 fn is_worker(words: &[&str]) -> bool {
-    WORKERS.iter().any(|(name, task)| {
-        let mut rest = words.iter().skip_while(|word| program(word) != *name);
-        rest.next().is_some()
-            && (task.is_empty() || rest.clone().any(|word| word == task))
-            && rest.all(|word| *word != "flower")
-    })
+    // `/start-celeryworker`: its name says what the script runs.
+    let is_named = |first: &&str| {
+        let name = program(first);
+        name.contains("celery") && (name.contains("worker") || name.contains("beat"))
+    };
+    words.first().is_some_and(is_named)
+        || WORKERS.iter().any(|(name, task)| {
+            let mut rest = words.iter().skip_while(|word| program(word) != *name);
+            rest.next().is_some()
+                && (task.is_empty() || rest.clone().any(|word| word == task))
+                && rest.all(|word| *word != "flower")
+        })
 }
 
 /// `/usr/bin/sleep` → `sleep`.
@@ -179,6 +186,8 @@ mod tests {
                 "cd /app && celery -A registrar worker -l debug",
             ],
             &["python", "manage.py", "rqworker", "default"],
+            &["/start-celeryworker"],
+            &["bash", "scripts/start_celery_beat.sh"],
             &["php", "/app/artisan", "queue:work"],
             &["bundle", "exec", "sidekiq", "-C", "config/sidekiq.yml"],
         ] {
