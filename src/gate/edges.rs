@@ -261,11 +261,13 @@ web -> pause by URL: soft port 8000 (URL)\n"
             api: {build: {context: /api}, expose: ['3000']}
             bare: {build: {context: /bare}}
             db: {image: postgres, ports: [{target: 5432, published: '5433'}]}
-            web: {environment: {API: 'http://api', BARE: 'http://bare', DB: 'postgres://db:5433/x'}}"),
+            lost: {image: x, command: [run]}
+            web: {environment: {API: 'http://api', BARE: 'http://bare', DB: 'postgres://db:5433/x', LOST: 'http://lost:'}}"),
             "\
 web -> api by API: soft port 3000 (API)
 web -> bare by BARE: soft port 80 (BARE)
-web -> db by DB: soft port 5432 (DB)\n"
+web -> db by DB: soft port 5432 (DB)
+web -> lost by LOST: \n"
         );
     }
 

@@ -168,14 +168,13 @@ fn no_host(scheme: &str) -> bool {
 }
 
 fn authority_host(piece: &str, scheme: &str) -> Option<Named> {
-    let (host, port) = match piece.rsplit_once(':') {
-        Some((host, port)) => (host, port.parse().ok()),
-        None => (piece, None),
-    };
+    let (host, port) = piece.rsplit_once(':').unwrap_or((piece, ""));
+    // `http://web:` has lost its port, most often with a variable that is not set.
+    let has_lost_port = piece.ends_with(':');
     (!host.is_empty()).then(|| Named {
         host: host.to_owned(),
-        port,
-        scheme: Some(scheme.to_owned()),
+        port: port.parse().ok(),
+        scheme: (!has_lost_port).then(|| scheme.to_owned()),
         form: Form::Url,
     })
 }
