@@ -4,8 +4,8 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::demux::{Channel, Framing};
-use super::joiner::{Entry, Joiner};
-use super::lines::LogLine;
+use super::joiner::Joiner;
+use super::line::{Entry, LogLine};
 use crate::engine::error::{Error, Result};
 
 /// The engine cuts longer lines into pieces of this size.

@@ -4,15 +4,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::demux::Channel;
-use super::lines::LogLine;
-
-/// One entry of a log: a line, or a piece of one.
-pub(super) struct Entry {
-    /// What is there of the line, without its newline.
-    pub line: LogLine,
-    /// Whether the newline was there.
-    pub ended: bool,
-}
+use super::line::{Entry, LogLine};
 
 /// Holds what has begun.
 #[derive(Default)]

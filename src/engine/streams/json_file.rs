@@ -11,8 +11,7 @@ use memchr::{memchr2, memrchr_iter};
 use serde::Deserialize;
 
 use super::demux::Channel;
-use super::joiner::Entry;
-use super::lines::LogLine;
+use super::line::{Entry, LogLine};
 
 /// As much as is read at once: enough for a few hundred entries, and read in some ten microseconds
 /// where the page cache has it, as it has what was just written.

@@ -15,27 +15,16 @@ use futures_util::future::BoxFuture;
 use futures_util::{Stream, TryStreamExt, stream};
 use tokio::time::timeout;
 
-use super::demux::{Channel, Framing};
+use super::demux::Framing;
 use super::entries::Entries;
 use super::gathered::Gathered;
+use super::line::LogLine;
 use super::log_file::{LogFile, Torn};
 use super::{Bytes as Body, LogRange};
 use crate::engine::Engine;
 use crate::engine::error::Result;
 use crate::engine::transport::Call;
 use crate::text::moment::seconds;
-
-/// One line of a log.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LogLine {
-    /// When the engine got it, as the engine writes it (RFC 3339 with nanoseconds); texts of equal
-    /// length sort as their times do. Empty where the engine gave none.
-    pub time: Bytes,
-    /// Where it was written to.
-    pub channel: Channel,
-    /// The line without its newline.
-    pub text: Bytes,
-}
 
 /// An engine that knows better than a log answers within this.
 const PROMPT: Duration = Duration::from_millis(300);

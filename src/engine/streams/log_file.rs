@@ -17,9 +17,9 @@ use memchr::memchr;
 use tokio::task::coop::consume_budget;
 
 use super::LogRange;
-use super::joiner::{Entry, Joiner};
+use super::joiner::Joiner;
 use super::json_file::{self, BLOCK};
-use super::lines::LogLine;
+use super::line::{Entry, LogLine};
 use crate::engine::error::{Error, Result};
 
 /// The lines of a log on this machine's disk; memory is a block and the longest entry.

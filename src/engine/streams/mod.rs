@@ -10,6 +10,7 @@ mod gathered;
 mod hijack;
 mod joiner;
 mod json_file;
+mod line;
 mod lines;
 mod log_file;
 
@@ -29,7 +30,8 @@ use super::transport::{Call, broken};
 pub(super) use demux::Demux;
 pub use demux::{Channel, Chunk, Framing};
 pub use hijack::{Hijacked, HijackedOutput, Input};
-pub use lines::{LogLine, LogLines};
+pub use line::LogLine;
+pub use lines::LogLines;
 pub use log_file::Torn;
 
 /// The bytes of an answer, as they come: a tar, say.
