@@ -17,6 +17,7 @@
 
 mod alpha;
 mod argv;
+mod artifact;
 mod attach;
 mod attached;
 mod bake;

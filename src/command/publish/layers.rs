@@ -11,13 +11,10 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::command::artifact::{COMPOSE_FILE, ENV_FILE};
 use crate::compose::{self, Beside, interpolate};
 use crate::engine::digest;
 use crate::project::{Mapping, Project};
-
-/// The media types of Docker Compose's artifacts.
-pub const COMPOSE_FILE: &str = "application/vnd.docker.compose.file+yaml";
-pub const ENV_FILE: &str = "application/vnd.docker.compose.envfile";
 
 /// One file of the artifact.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,9 +14,9 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use self::declarations::Declarations;
-pub(super) use self::layers::{COMPOSE_FILE, ENV_FILE};
 use self::layers::{Environment, Layer};
 use super::Context;
+use super::artifact::{EMPTY, EMPTY_PROJECT, INDEX, MANIFEST, PROJECT};
 use super::consent::Unsaid;
 use super::work::{Fingerprints, manners};
 use super::{consent, digests, remote};
@@ -62,13 +62,6 @@ pub struct Args {
     #[arg(value_name = "REPOSITORY[:TAG]")]
     repository: String,
 }
-
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-pub(super) const PROJECT: &str = "application/vnd.docker.compose.project";
-const EMPTY: &str = "application/vnd.oci.empty.v1+json";
-/// What tells a project where manifests have no artifact type.
-pub(super) const EMPTY_PROJECT: &str = "application/vnd.docker.compose.config.empty.v1+json";
 
 /// What may have to be asked.
 type Question<'a> = Box<dyn Fn() -> Result<Option<String>> + 'a>;

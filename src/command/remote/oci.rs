@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::super::publish::{COMPOSE_FILE, EMPTY_PROJECT, ENV_FILE, INDEX, PROJECT};
+use super::super::artifact::{COMPOSE_FILE, EMPTY_PROJECT, ENV_FILE, INDEX, PROJECT};
 use super::SILENCE;
 use super::cache::Cache;
 use crate::compose::Fetched;
