@@ -83,7 +83,15 @@ impl Error {
 
     /// The thing the call was about is not there.
     pub fn is_not_found(&self) -> bool {
-        self.status() == Some(404)
+        match self {
+            Self::Api { status: 404, .. } => true,
+            // Podman says so of an exec whose container has gone meanwhile.
+            Self::Api {
+                status: 500,
+                message,
+            } => message.contains("no such container"),
+            _ => false,
+        }
     }
 
     /// The thing is in another state than the call needs, is in use, or its name is taken.
