@@ -1,5 +1,6 @@
 //! `dco down`.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -7,6 +8,7 @@ use anyhow::{Result, bail};
 use super::work::{Manner, Work, grace};
 use super::{Context, foreign};
 use crate::diagnostic::Diagnostic;
+use crate::engine::built_for;
 use crate::gate::Waits;
 use crate::plan::{self, DownImages, DownPolicy, DownVolumes, Orphans};
 
@@ -21,7 +23,7 @@ pub struct Args {
     #[arg(long)]
     remove_orphans: bool,
 
-    /// Remove images that services use: all, or local for those without a name of their own
+    /// Remove images: local for those that were built for services, all for all that services use
     #[arg(long, value_name = "WHICH")]
     rmi: Option<String>,
 
@@ -58,7 +60,12 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
         DownImages::Keep => Work::open_to_end(cx, source).await?,
         DownImages::Local | DownImages::All => Work::open(cx, source, Waits::Compose).await?,
     };
+    let built = match images {
+        DownImages::Keep => BTreeMap::new(),
+        _ => built_for(&work.engine, &work.project.name).await?,
+    };
     let policy = DownPolicy {
+        built,
         services: work.named(&args.services)?,
         orphans: match remove {
             true => Orphans::Remove,

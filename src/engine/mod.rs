@@ -46,8 +46,8 @@ pub use filters::{Filters, labelled};
 pub use images::{Progress, ProgressError, ProgressTransfer};
 pub use logins::{Known, Login, Logins};
 pub use observe::{
-    Ending, Extent, Wanted, container, endings, exit_code, health, image, observe, since_1970,
-    watch_project,
+    Ending, Extent, Wanted, built_for, container, endings, exit_code, health, image, images,
+    observe, since_1970, watch_project,
 };
 pub use registry::{Manifest, Registry, RegistryError, Trust, digest};
 pub use streams::{

@@ -61,7 +61,6 @@ const IMAGE_MOUNTS: ApiVersion = ApiVersion::new(1, 48);
 pub async fn observe(engine: &Engine, wanted: &Wanted) -> Result<Observed> {
     let ping = engine.ping().await?;
     let ours = labelled(format!("{PROJECT}={}", wanted.project));
-    let images = wanted.images.iter().map(|image| find_image(engine, image));
     let all = Filters::new();
     // The unfiltered lists answer for names and for labels in one call each.
     let (containers, networks, volumes, images) = tokio::try_join!(
@@ -78,7 +77,7 @@ pub async fn observe(engine: &Engine, wanted: &Wanted) -> Result<Observed> {
                 Extent::Containers => Ok(Vec::new()),
             }
         },
-        try_join_all(images),
+        images(engine, wanted.images.iter().cloned()),
     )?;
     let belongs = |labels: &BTreeMap<String, String>| labels.get(PROJECT) == Some(&wanted.project);
     let mut containers: Vec<Container> = containers.into_iter().map(container).collect();
@@ -107,7 +106,7 @@ pub async fn observe(engine: &Engine, wanted: &Wanted) -> Result<Observed> {
         containers,
         networks,
         volumes,
-        images: images.into_iter().flatten().collect(),
+        images,
         api: (ping.api.major, ping.api.minor),
         mounts_images: ping.podman || ping.api >= IMAGE_MOUNTS,
     })
@@ -207,6 +206,39 @@ fn stamp(time: Duration) -> String {
     format!("{}.{:09}", time.as_secs(), time.subsec_nanos())
 }
 
+/// The images of these names, as far as the engine has them.
+///
+/// # Errors
+///
+/// The first of the engine's errors.
+pub async fn images(
+    engine: &Engine,
+    names: impl IntoIterator<Item = String>,
+) -> Result<BTreeMap<String, Image>> {
+    let found = names
+        .into_iter()
+        .map(async |name| find_image(engine, &name).await);
+    let found = try_join_all(found).await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// The images that were built for a project and still have a name: their first names, each with the
+/// service that its label names.
+///
+/// # Errors
+///
+/// The engine's.
+pub async fn built_for(engine: &Engine, project: &str) -> Result<BTreeMap<String, ServiceName>> {
+    let mut by = labelled(format!("{PROJECT}={project}"));
+    by.insert("dangling".to_owned(), vec!["false".to_owned()]);
+    let found = engine.list_images(&by).await?.into_iter();
+    let named = found.filter_map(|image| {
+        let service = image.labels.get(SERVICE).map_or("", String::as_str);
+        Some((image.repo_tags.into_iter().next()?, service.into()))
+    });
+    Ok(named.collect())
+}
+
 async fn find_image(engine: &Engine, reference: &str) -> Result<Option<(String, Image)>> {
     match engine.inspect_image(reference).await {
         Ok(found) => Ok(Some((reference.to_owned(), image(found)))),
@@ -279,6 +311,7 @@ pub fn container(found: ContainerSummary) -> Container {
         exit_code: exit_code(&status),
         health: health(&status),
         image: ImageId::from(found.image_id.unwrap_or_default()),
+        image_name: found.image.unwrap_or_default(),
         network_mode: host_config.network_mode.unwrap_or_default(),
         networks,
         mounts,

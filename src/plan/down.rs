@@ -11,6 +11,7 @@ use super::request::{Orphans, World};
 use super::{Action, Cause, Plan, StepId, Target, Volumes};
 use crate::convert::{image_name, label};
 use crate::name::ServiceName;
+use crate::text::reference::Reference;
 
 /// What `down` is asked for.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +24,9 @@ pub struct DownPolicy {
     pub volumes: DownVolumes,
     /// What becomes of images.
     pub images: DownImages,
+    /// The images that were built for the project, each with its service; looked up where they are
+    /// to be removed.
+    pub built: BTreeMap<String, ServiceName>,
     /// How long a stop may take; none for each container's own grace.
     pub grace: Option<Duration>,
 }
@@ -43,9 +47,9 @@ pub enum DownImages {
     /// None.
     #[default]
     Keep,
-    /// Those without a name of their own.
+    /// Those that were built for the project.
     Local,
-    /// All that services use.
+    /// Those, and all that services are made from.
     All,
 }
 
@@ -77,7 +81,7 @@ pub fn down(world: &World<'_>, policy: &DownPolicy) -> Plan {
         }
     }
     down.networks();
-    down.images(policy.images);
+    down.images(policy);
     if policy.volumes == DownVolumes::Remove {
         down.volumes();
     }
@@ -172,23 +176,28 @@ impl<'a> Down<'a> {
         }
     }
 
-    fn images(&mut self, which: DownImages) {
+    /// The images that services bear, and those whose labels say that they were built for one: also
+    /// under a name of the file's own, as Docker Compose does. Built for a service that is gone are
+    /// orphans.
+    fn images(&mut self, policy: &DownPolicy) {
+        if policy.images == DownImages::Keep {
+            return;
+        }
         let project = self.world.project;
-        let mut images: BTreeMap<String, Vec<StepId>> = BTreeMap::new();
-        for (name, service) in &project.services {
-            let wanted = match which {
-                DownImages::Keep => false,
-                DownImages::Local => service.image.is_empty(),
-                DownImages::All => true,
-            };
+        let own = project.services.iter().filter_map(|(name, service)| {
             let image = image_name(project, name, service);
-            if !wanted || !self.world.observed.images.contains_key(&image) {
-                continue;
-            }
+            let wanted = policy.images == DownImages::All || service.image.is_empty();
+            (wanted && self.world.observed.images.contains_key(&image)).then_some((image, name))
+        });
+        let built = policy.built.iter().filter(|(_, service)| {
+            policy.orphans == Orphans::Remove || project.services.contains_key(*service)
+        });
+        let mut images: BTreeMap<String, Vec<StepId>> = BTreeMap::new();
+        for (image, name) in own.chain(built.map(|(image, name)| (image.clone(), name))) {
             let of = |container: &Container| container.service == *name;
             let after = self.removed.iter().filter(|(_, one)| of(one));
             images
-                .entry(image)
+                .entry(listed_name(&image))
                 .or_default()
                 .extend(after.map(|(step, _)| *step));
         }
@@ -196,6 +205,15 @@ impl<'a> Down<'a> {
             let action = Action::RemoveImage { image };
             self.steps.step(action, Cause::Requested).after(after).add();
         }
+    }
+}
+
+/// An image's name as Docker lists it: with its tag, and without what Podman adds to it.
+fn listed_name(image: &str) -> String {
+    let own = image.strip_prefix("localhost/").unwrap_or(image);
+    match Reference::parse(own) {
+        Ok(reference) => reference.with_default_tag().familiar(),
+        Err(_) => image.to_owned(),
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Container {
     pub health: Option<Health>,
     /// The image it was made from.
     pub image: ImageId,
+    /// The image as whoever made it named it; its id once that name is another's.
+    pub image_name: String,
     /// All its labels.
     pub labels: BTreeMap<String, String>,
     /// The network it was made with, or another mode (`host`).

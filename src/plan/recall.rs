@@ -19,6 +19,7 @@ pub fn recall(name: &str, observed: &Observed) -> Project {
             .services
             .entry(container.service.clone())
             .or_default();
+        service.image.clone_from(&container.image_name);
         service.scale = Some(service.scale.unwrap_or(0) + 1);
         let depends_on = container.labels.get(label::DEPENDS_ON);
         read_dependencies(depends_on.map_or("", String::as_str), service);

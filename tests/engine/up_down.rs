@@ -271,6 +271,40 @@ fn a_project_is_taken_down_by_its_name_alone() {
 }
 
 #[test]
+fn images_that_were_built_go_by_the_projects_name_alone_too() {
+    let project = Project::new("byname-images")
+        .file("Dockerfile", "FROM busybox\nCMD [\"sleep\", \"600\"]\n")
+        .file(
+            "compose.yaml",
+            "\
+services:
+  own: {build: ., image: '${COMPOSE_PROJECT_NAME}-own:1', init: true}
+  web: {build: ., init: true}
+  other: {image: busybox, command: sleep 600, init: true}
+",
+        );
+    project.dco(&["up", "-d"]).ok();
+    let name = project.name();
+    let elsewhere = Project::new("elsewhere-images");
+    let said = elsewhere
+        .dco(&["--progress", "plain", "-p", name, "down", "--rmi", "local"])
+        .ok()
+        .stderr;
+    let mut removed: Vec<&str> = said
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Image ")?.strip_suffix("Removed"))
+        .map(str::trim)
+        .collect();
+    removed.sort_unstable();
+    assert_eq!(
+        removed,
+        [format!("{name}-own:1"), format!("{name}-web:latest")],
+        "{said}"
+    );
+    assert!(project.containers().is_empty());
+}
+
+#[test]
 fn attached_it_shows_the_logs_and_ends_with_the_code_asked_for() {
     let project = Project::new("attached").file(
         "compose.yaml",

@@ -104,6 +104,7 @@ mod tests {
             exit_code: None,
             health: None,
             image: "sha256:1".into(),
+            image_name: String::new(),
             labels: labels.map(|(key, value)| (key.to_owned(), value)).into(),
             network_mode: String::new(),
             networks: Vec::new(),

@@ -34,7 +34,7 @@ use super::builds::Builds;
 use crate::convert::{BuildOptions, Peer, Peers, api_socket, image_name};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::engine::probe::Prober;
-use crate::engine::{Engine, Extent, Wanted, observe, since_1970, watch_project};
+use crate::engine::{Engine, Extent, Wanted, images, observe, since_1970, watch_project};
 use crate::execute::{Autopsy, Report};
 use crate::gate::{Edges, Reading, Waits, edges};
 use crate::graph::ServiceGraph;
@@ -119,7 +119,7 @@ impl<'c> Work<'c> {
         };
         let left = look != Look::ToEnd && Sign::is_left_behind(cx, &wanted.project);
         let left_behind = left.then(since_1970);
-        let observed = match &source {
+        let mut observed = match &source {
             Source::Loaded(project) if left => {
                 rest::observe_at_rest(cx, engine, (project, &wanted)).await?
             }
@@ -131,7 +131,13 @@ impl<'c> Work<'c> {
                 api_socket(&mut project, &credentials);
                 *project
             }
-            Source::Name(name) => plan::recall(&name, &observed),
+            Source::Name(name) => {
+                let project = plan::recall(&name, &observed);
+                if look == Look::Everything {
+                    observed.images = images(engine, wanted_images(&project)).await?;
+                }
+                project
+            }
         };
         let (graph, mut edges) = edges_of(&project, waits)?;
         outside::add_running(&mut edges, &project, &observed, waits);
@@ -272,15 +278,6 @@ pub(super) fn edges_of(project: &Project, waits: Waits) -> Result<(ServiceGraph,
 
 /// What has to be looked up for a project.
 fn wanted(project: &Project) -> Wanted {
-    let services = project.services.iter();
-    let images = services
-        .clone()
-        .map(|(name, service)| image_name(project, name, service));
-    let mounted = services.flat_map(|(_, service)| {
-        let images = service.volumes.iter();
-        let images = images.filter(|mount| mount.r#type == MountType::Image);
-        images.map(|mount| mount.source.clone())
-    });
     Wanted {
         project: project.name.clone(),
         networks: project
@@ -293,7 +290,21 @@ fn wanted(project: &Project) -> Wanted {
             .values()
             .map(|one| one.name.clone())
             .collect(),
-        images: images.chain(mounted).collect(),
+        images: wanted_images(project),
         extent: Extent::Everything,
     }
+}
+
+/// The images that services are made from or mount.
+fn wanted_images(project: &Project) -> BTreeSet<String> {
+    let services = project.services.iter();
+    let images = services
+        .clone()
+        .map(|(name, service)| image_name(project, name, service));
+    let mounted = services.flat_map(|(_, service)| {
+        let images = service.volumes.iter();
+        let images = images.filter(|mount| mount.r#type == MountType::Image);
+        images.map(|mount| mount.source.clone())
+    });
+    images.chain(mounted).collect()
 }

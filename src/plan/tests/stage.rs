@@ -268,6 +268,7 @@ impl Stage {
             exit_code: None,
             health: None,
             image: format!("sha256:{}", service.image).into(),
+            image_name: String::new(),
             labels: labels.map(|(key, value)| (key.to_owned(), value)).into(),
             network_mode: first.unwrap_or_default(),
             networks,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::stage::{Stage, stage};
 use crate::plan::observed::State;
 use crate::plan::{
-    DownPolicy, DownVolumes, RemovePolicy, RestartPolicy, Running, Signal, down, remove, restart,
-    signal, start, stop,
+    DownImages, DownPolicy, DownVolumes, Orphans, RemovePolicy, RestartPolicy, Running, Signal,
+    down, remove, restart, signal, start, stop,
 };
 
 /// `web` depends on `db`, which keeps its data in a volume; both run.
@@ -47,6 +47,47 @@ fn down_with_volumes_takes_the_named_ones_too() {
     assert!(
         text.ends_with("#6 remove volume app_data  (requested)  after #4\n"),
         "{text}"
+    );
+}
+
+#[test]
+fn down_takes_the_images_that_are_asked_for() {
+    let stage = two();
+    let images = |images, orphans| {
+        let policy = DownPolicy {
+            images,
+            orphans,
+            built: [
+                ("localhost/app-db:latest", "db"),
+                ("own/web", "web"),
+                ("app-gone:1", "gone"),
+            ]
+            .map(|(image, service)| (image.to_owned(), service.into()))
+            .into(),
+            ..DownPolicy::default()
+        };
+        let text = stage.world(|world| down(world, &policy)).to_string();
+        let images = text.lines().filter_map(|line| line.split_once(" image "));
+        let images: Vec<String> = images.map(|(_, image)| image.to_owned()).collect();
+        images
+    };
+    assert!(images(DownImages::Keep, Orphans::Remove).is_empty());
+    assert_eq!(
+        images(DownImages::Local, Orphans::Keep),
+        [
+            "app-db:latest  (requested)  after #4",
+            "own/web:latest  (requested)  after #2"
+        ]
+    );
+    assert_eq!(
+        images(DownImages::All, Orphans::Remove),
+        [
+            "app-db:latest  (requested)  after #4",
+            "app-gone:1  (requested)",
+            "db:latest  (requested)  after #4",
+            "own/web:latest  (requested)  after #2",
+            "web:latest  (requested)  after #2"
+        ]
     );
 }
 
