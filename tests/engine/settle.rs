@@ -9,7 +9,7 @@ services:
   web:
     image: busybox
     init: true
-    command: sleep 600
+    command: sh -c 'sleep 600; ./server'
     ports: ['8000']
 ";
 

@@ -273,6 +273,8 @@ const WEB: &str = "services:\n  web:\n    image: busybox\n    init: true\n    co
 #[test]
 fn a_service_that_runs_or_did_its_task_passes_a_strict_wait() {
     ends(WEB, 0);
+    // What listens nowhere is not asked about its port.
+    ends(&format!("{WEB}    ports: ['8000']\n"), 0);
     ends(&WEB.replace("sleep 600", "'true'"), 0);
     ends(
         &format!("{WEB}    healthcheck: {{test: 'true', interval: 100ms}}\n"),
@@ -286,7 +288,8 @@ fn a_strict_wait_that_expires_or_a_server_that_ended_is_never_success() {
         &format!("{WEB}    healthcheck: {{test: 'false', interval: 1s, retries: 100}}\n"),
         1,
     );
-    ends(&format!("{WEB}    ports: ['8000']\n"), 1);
+    let late = WEB.replace("sleep 600", "sh -c 'sleep 600; ./server'");
+    ends(&format!("{late}    ports: ['8000']\n"), 1);
     let ended = WEB.replace("sleep 600", "'true'");
     ends(&format!("{ended}    restart: on-failure\n"), 1);
 }

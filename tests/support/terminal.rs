@@ -1,5 +1,6 @@
 //! A real pseudo-terminal around one invocation.
 
+use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 use expectrl::process::unix::WaitStatus;
@@ -16,7 +17,15 @@ pub struct Terminal {
 impl Terminal {
     /// Starts the command in it.
     #[track_caller]
-    pub fn spawn(command: Command) -> Self {
+    pub fn spawn(mut command: Command) -> Self {
+        let heeds_interrupts = || {
+            // SAFETY: `signal` may be called between fork and exec, and takes no memory of ours.
+            unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
+            Ok(())
+        };
+        // A script's job in the background ignores Ctrl-C, and whatever it starts inherits that;
+        // nobody's shell at a terminal does. SAFETY: the closure does nothing else.
+        unsafe { command.pre_exec(heeds_interrupts) };
         let mut session = Session::spawn(command).expect("a pseudo-terminal");
         session
             .get_process_mut()

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 
 use super::merge::{Merge, Next};
 use super::print::{Printer, Subject};
-use super::{Chosen, Opened, open};
+use super::{Chosen, Log, Opened, open};
 use crate::engine::{Engine, EngineEvent, LogLines, LogRange, Messages};
 use crate::name::ContainerId;
 
@@ -59,7 +59,7 @@ impl<'a> Follower<'a> {
         self.known.push(Known {
             subject: opened.subject.clone(),
             source: opened.source,
-            open: opened.lines.is_some(),
+            open: matches!(opened.log, Log::Lines(_)),
             resume: self.range.since.clone(),
             restarted: false,
             ended: None,
@@ -125,14 +125,9 @@ impl<'a> Follower<'a> {
                 ..self.range.clone()
             };
             known.restarted = false;
-            match open(self.engine, &known.subject.id, &range).await {
-                Ok(Some(lines)) => {
-                    known.open = true;
-                    merge.add(known.source, lines);
-                }
-                Ok(None) => {}
-                Err(error) if is_gone(&error) => {}
-                Err(error) => return Err(error),
+            if let Log::Lines(lines) = open(self.engine, &known.subject.id, &range).await? {
+                known.open = true;
+                merge.add(known.source, *lines);
             }
         }
         Ok(())
@@ -225,10 +220,4 @@ impl<'a> Follower<'a> {
         }
         Ok(())
     }
-}
-
-/// Removed before its log could be opened.
-fn is_gone(error: &anyhow::Error) -> bool {
-    let error = error.downcast_ref::<crate::engine::Error>();
-    error.is_some_and(|error| error.is_not_found() || error.is_conflict())
 }

@@ -114,9 +114,10 @@ pub async fn run(args: &Args, cx: &Context) -> Result<ExitCode> {
     for opened in opened {
         follower.know(&opened);
         names.insert(opened.source, opened.subject.name().to_owned());
-        match opened.lines {
-            Some(lines) => merge.add(opened.source, lines),
-            None => cx.reporter().show(&unreadable(&opened.subject)),
+        match opened.log {
+            Log::Lines(lines) => merge.add(opened.source, *lines),
+            Log::Unreadable => cx.reporter().show(&unreadable(&opened.subject)),
+            Log::NotThere => {}
         }
     }
     match events {
@@ -254,8 +255,17 @@ impl Chosen<'_> {
 struct Opened {
     subject: Subject,
     source: usize,
-    /// None where its logging driver cannot be read.
-    lines: Option<LogLines>,
+    log: Log,
+}
+
+/// What comes of a container's log.
+enum Log {
+    /// Its lines.
+    Lines(Box<LogLines>),
+    /// Its logging driver keeps none.
+    Unreadable,
+    /// The container is removed meanwhile, or still being made: Docker lists it a moment before.
+    NotThere,
 }
 
 impl Opened {
@@ -265,27 +275,30 @@ impl Opened {
         source: usize,
         range: &LogRange,
     ) -> Result<Self> {
-        let lines = open(engine, &subject.id, range).await?;
+        let log = open(engine, &subject.id, range).await?;
         Ok(Self {
             subject,
             source,
-            lines,
+            log,
         })
     }
 }
 
-/// Opens a container's log; where that is and how it is told depends on what the container is. None
-/// where its logging driver cannot be read.
-async fn open(engine: &Engine, container: &str, range: &LogRange) -> Result<Option<LogLines>> {
+/// Opens a container's log; where that is and how it is told depends on what the container is.
+async fn open(engine: &Engine, container: &str, range: &LogRange) -> Result<Log, Error> {
     // Docker does not implement it; Podman fails with these words.
     let unreadable = |error: &Error| {
         error.status() == Some(501) || error.to_string().contains("'none' log driver")
     };
-    let details = engine.inspect_container(container).await?;
-    match engine.log_lines(&details, range).await {
-        Ok(lines) => Ok(Some(lines)),
-        Err(error) if unreadable(&error) => Ok(None),
-        Err(error) => Err(error.into()),
+    let lines = async {
+        let details = engine.inspect_container(container).await?;
+        engine.log_lines(&details, range).await
+    };
+    match lines.await {
+        Ok(lines) => Ok(Log::Lines(Box::new(lines))),
+        Err(error) if unreadable(&error) => Ok(Log::Unreadable),
+        Err(error) if error.is_not_found() || error.is_conflict() => Ok(Log::NotThere),
+        Err(error) => Err(error),
     }
 }
 
