@@ -178,6 +178,7 @@ fn observed(project: &Project) -> Observed {
         exit_code: None,
         health: None,
         image: "sha256:1".into(),
+        image_name: String::new(),
         labels: BTreeMap::from([
             (label::PROJECT.to_owned(), project.name.to_string()),
             (
