@@ -16,27 +16,37 @@ const BETWEEN: Duration = Duration::from_millis(30);
 /// Asks again where Podman fails over something that went away while it looked: it reads what there
 /// is one by one, containers for a list of them, the machine's interfaces for a start in a network.
 pub(super) async fn again<T>(ask: impl AsyncFn() -> Result<T>) -> Result<T> {
+    patiently(ask, |error| match error {
+        Error::Api {
+            status: 500,
+            message,
+        } => went_away(message),
+        _ => false,
+    })
+    .await
+}
+
+/// Does again what was done in vain, a few times and after a moment each.
+pub(super) async fn patiently<T, E>(
+    ask: impl AsyncFn() -> Result<T, E>,
+    in_vain: impl Fn(&E) -> bool,
+) -> Result<T, E> {
     for _ in 1..TIMES {
         match ask().await {
-            Err(error) if went_away(&error) => sleep(BETWEEN).await,
+            Err(error) if in_vain(&error) => sleep(BETWEEN).await,
             answer => return answer,
         }
     }
     ask().await
 }
 
-/// Whether it failed over something else than what was asked for.
-fn went_away(error: &Error) -> bool {
-    let Error::Api {
-        status: 500,
-        message,
-    } = error
-    else {
-        return false;
-    };
+/// Whether a failure is over something else than what was asked for: a build looks for each step's
+/// earlier result through all images.
+pub(super) fn went_away(message: &str) -> bool {
     let words = [
         "no such process",
         "image not known",
+        "layer not known",
         "no such container",
         "no such network interface",
     ];
@@ -228,6 +238,8 @@ mod tests {
         assert_eq!(asked(500, gone, 0), (1, true));
         assert_eq!(asked(500, gone, 2), (3, true));
         assert_eq!(asked(500, gone, TIMES), (TIMES, false));
+        let layer = "checking if cached image exists: getting top layer info: layer not known";
+        assert_eq!(asked(500, layer, 1), (2, true));
         let interface = "route ip+net: no such network interface";
         assert_eq!(asked(500, interface, 2), (3, true));
         assert_eq!(asked(500, "disk full", 1), (1, false));

@@ -11,6 +11,7 @@ use super::request::{Orphans, World};
 use super::{Action, Cause, Plan, StepId, Target, Volumes};
 use crate::convert::{image_name, label};
 use crate::name::ServiceName;
+use crate::project::Service;
 use crate::text::reference::Reference;
 
 /// What `down` is asked for.
@@ -186,7 +187,7 @@ impl<'a> Down<'a> {
         let project = self.world.project;
         let own = project.services.iter().filter_map(|(name, service)| {
             let image = image_name(project, name, service);
-            let wanted = policy.images == DownImages::All || service.image.is_empty();
+            let wanted = policy.images == DownImages::All || self.is_nameless(name, service);
             (wanted && self.world.observed.images.contains_key(&image)).then_some((image, name))
         });
         let built = policy.built.iter().filter(|(_, service)| {
@@ -205,6 +206,13 @@ impl<'a> Down<'a> {
             let action = Action::RemoveImage { image };
             self.steps.step(action, Cause::Requested).after(after).add();
         }
+    }
+
+    /// Whether a service's image has no name but its own; one that is remembered bears that.
+    fn is_nameless(&self, name: &ServiceName, service: &Service) -> bool {
+        let nameless = Service::default();
+        let own = || image_name(self.world.project, name, &nameless);
+        service.image.is_empty() || listed_name(&service.image) == listed_name(&own())
     }
 }
 

@@ -148,7 +148,7 @@ fn what_no_file_tells_is_asked_of_the_engine() {
 /// The engine ends such a log before the first of them, without a word.
 #[test]
 fn what_a_full_disk_left_of_an_entry_is_told_and_the_rest_is_shown() {
-    if !needs(Capability::LogFiles) {
+    if !needs(Capability::LogFiles) || !needs(Capability::Here) {
         return;
     }
     let project = project("logs");

@@ -222,35 +222,29 @@ pub fn sweep(label: &str) {
         );
     }
     for image in built(label) {
-        report(
-            call("DELETE", &format!("/images/{image}?force=1")),
-            "image",
-            &image,
-        );
+        report(call("DELETE", &format!("/images/{image}")), "image", &image);
     }
 }
 
-/// The images that were built for a project, by its label or its name: Podman's builder takes what
-/// it made for another where only the label differs.
+/// The images that were built for a project, by its label or its name. Podman's builder takes what
+/// it made for another where only the label differs: one image then has the names of both, and
+/// loses those of this project alone.
 fn built(label: &str) -> Vec<String> {
-    let (key, name) = label.split_once('=').expect("a label");
-    let own = format!("{name}-");
-    let is_its = |tag: &&str| {
-        tag.rsplit('/')
-            .next()
-            .is_some_and(|it| it.starts_with(&own))
+    let (key, project) = label.split_once('=').expect("a label");
+    let own = format!("{project}-");
+    let belongs = |tag: &&str, labelled: bool| {
+        let name = tag.rsplit('/').next().unwrap_or_default();
+        name.starts_with(&own) || labelled && !name.starts_with("dcot-")
     };
     let found = list("/images/json", None).into_iter().flat_map(|image| {
+        let labelled = image["Labels"][key] == project;
         let tags = image["RepoTags"].as_array().into_iter().flatten();
-        let tags = tags.filter_map(Value::as_str).filter(is_its);
-        match image["Labels"][key] == name {
-            true => image["Id"]
-                .as_str()
-                .map(str::to_owned)
-                .into_iter()
-                .collect(),
-            false => tags.map(str::to_owned).collect::<Vec<_>>(),
-        }
+        let mut names = tags.filter_map(Value::as_str).peekable();
+        let nameless = names.peek().is_none() && labelled;
+        let id = image["Id"].as_str().filter(|_| nameless);
+        let names = names.filter(|tag| belongs(tag, labelled));
+        let names: Vec<String> = id.into_iter().chain(names).map(str::to_owned).collect();
+        names
     });
     found.collect()
 }

@@ -26,6 +26,7 @@ use bollard::models::SystemInfo;
 
 use super::Engine;
 use super::error::Error;
+use super::podman;
 use crate::convert::{Builder, ImageBuild};
 use crate::diagnostic::{Diagnostic, Place, SourceFile};
 use crate::name::{ImageId, ServiceName};
@@ -233,7 +234,14 @@ impl Engine {
         }
         match by {
             Builder::BuildKit => solve::build(self, job).await,
-            Builder::Classic | Builder::Podman => classic::build(self, job).await,
+            Builder::Classic => classic::build(self, job).await,
+            Builder::Podman => {
+                let in_vain = |failure: &Failure| match failure {
+                    Failure::Build { message, .. } => podman::went_away(message),
+                    _ => false,
+                };
+                podman::patiently(async || classic::build(self, job).await, in_vain).await
+            }
         }
     }
 }
